@@ -1,0 +1,94 @@
+"""How gunicorn serves the web process (`flex-router web`). Read from the environment: HOST, PORT, LOG_LEVEL, and
+
+WEB_CONCURRENCY  worker processes; default: as many as there are cores for us
+WEB_THREADS      requests that one worker handles at once; default 32
+PIN_WORKERS      "1" ties each worker to a core of its own
+"""
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def cores() -> int:
+    """Cores that this process may use. A container's quota is lower than what the machine reports."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CPU_QUOTA.read_text().split()
+        return min(available, max(1, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such file, or "max": no quota
+        return available
+
+
+def from_environment(name: str, default: int) -> int:
+    """A whole number above zero from the environment; gunicorn prints the error and does not start otherwise."""
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{name} must be a whole number above 0")
+    return int(text)
+
+
+host = os.environ.get("HOST") or "127.0.0.1"
+bind = f"{f'[{host}]' if ':' in host else host}:{from_environment('PORT', 8080)}"
+
+# A request waits for Redis and now and then for Twilio: threads, a process for each core. Greenlets starved at 256
+# connections when this was measured; more threads than 32 gained nothing.
+worker_class = "gthread"
+workers = from_environment("WEB_CONCURRENCY", cores())
+threads = from_environment("WEB_THREADS", 32)
+
+# Imports once, before the fork: faster start, and the workers share that memory. Connections are opened on first use,
+# never at import, so nothing that must not be shared crosses the fork.
+preload_app = True
+
+# What waits is bounded: past it the proxy gets a refusal at once and can say 503, instead of everybody waiting.
+worker_connections = 256
+backlog = 512
+
+# Longer than the proxy keeps its connections (60 s), so that it is never us who close one it is about to use.
+keepalive = 75
+
+# gthread's timeout is a heartbeat of the worker, not of a request: a hung request does not trip it. What a request
+# may take is bounded by REQUEST_BUDGET_S, which is why stopping can wait a little longer than that.
+timeout = 30
+graceful_timeout = 20
+
+# The heartbeat file: on a disk that stalls, healthy workers would be killed.
+memory = "/dev/shm"  # noqa: S108  gunicorn makes the file there under a name of its own
+worker_tmp_dir = memory if os.access(memory, os.W_OK) else None
+
+# On by default since 25.1: needs a writable home, and a second gunicorn of the same user takes it over in silence.
+control_socket_disable = True
+
+# Our longest address is far below these. Fewer and smaller headers: less memory that a stranger can make us hold.
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+
+# Nobody's forwarded headers are believed: signatures are checked against PUBLIC_BASE_URL, which no header can change.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+
+# Addresses hold SIDs, callers hold phone numbers: the service logs one line a decision, the proxy the rest.
+accesslog = None
+errorlog = "-"
+loglevel = (os.environ.get("LOG_LEVEL") or "INFO").lower()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the new worker the first core that no living worker has; also when it replaces one that died."""
+    taken = {getattr(other, "core", None) for other in server.WORKERS.values()}
+    worker.core = next((core for core in range(workers) if core not in taken), 0)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Tie the worker to its core, if asked to: 5 to 60 % more requests a second where nothing else runs there.
+
+    Off by default, because on a shared machine a busy neighbour on that core would halve the worker.
+    """
+    if os.environ.get("PIN_WORKERS") == "1" and hasattr(os, "sched_setaffinity"):
+        allowed = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {allowed[worker.core % len(allowed)]})

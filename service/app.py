@@ -1,0 +1,113 @@
+"""The one place where things are wired: settings in, a Flask application or a reconciler out."""
+
+import os
+import time
+
+import structlog
+from flask import Flask
+
+from service.errors import ConfigurationError, RouterError
+from service.flex.client import twilio_client
+from service.flex.gateway import Gateway
+from service.flex.taskrouter import TaskRouter
+from service.intake.api import api
+from service.intake.desk import Desk, Names
+from service.intake.docs import docs
+from service.intake.door import Door
+from service.intake.hooks import hooks
+from service.intake.keys import parse_keys
+from service.intake.probes import probes
+from service.intake.problems import install_problems
+from service.logs import set_up_logging
+from service.reconcile.loop import Reconciler
+from service.reconcile.parts import Parts
+from service.rules.faults import Fault, RulesError
+from service.rules.loading import RulesFile
+from service.rules.resolve import Directory, unresolved
+from service.rules.ruleset import RuleSet
+from service.settings import Settings, load_settings
+from service.tracking.arrival import Pace
+from service.tracking.connection import connect
+from service.tracking.notes import Notes
+from service.tracking.store import Store
+
+log = structlog.stdlib.get_logger("service.app")
+
+WEB_LEASE_S = 15.0  # longer than any request is served; then the reconciler finishes what a dead process began
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application. Raises ConfigurationError with every fault of settings and rules.
+
+    No connection outlives this function, so it may be called before a server forks.
+    """
+    settings = settings or load_settings(os.environ)
+    set_up_logging(settings.log_level, settings.log_format)
+    door = Door(settings.public_base_url, settings.auth_tokens, parse_keys(settings.api_keys))
+    parts = parts_of(settings, lease_s=WEB_LEASE_S)
+    names = Names(parts, _names_now(settings))
+    rules = RulesFile(settings.rules_file, check=lambda ruleset: _unknown_names(ruleset, names))
+    try:
+        rules.load(_now_ms())
+    except RulesError as error:
+        raise ConfigurationError((str(error),)) from error
+    desk = Desk(parts, rules, names, settings.request_budget_s, settings.idempotency_window_s)
+
+    app = Flask(__name__, static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+
+    @app.before_request
+    def take_up_changed_rules() -> None:
+        rules.refresh(_now_ms())
+
+    install_problems(app)
+    app.register_blueprint(api(desk, door))
+    app.register_blueprint(hooks(parts, door, settings.twilio_workspace_sid))
+    app.register_blueprint(probes(desk))
+    app.register_blueprint(docs())
+    return app
+
+
+def create_reconciler(settings: Settings) -> Reconciler:
+    """The background process's work."""
+    parts = parts_of(settings, lease_s=60.0)
+    return Reconciler(parts, workers=settings.twilio_concurrency, catch_up_every_s=settings.catch_up_every_s)
+
+
+def parts_of(settings: Settings, *, lease_s: float) -> Parts:
+    """What works with the store and with Twilio. Connects to nothing yet."""
+    client = connect(settings.redis_url)
+    twilio = twilio_client(settings)
+    return Parts(
+        store=Store(client, keep_s=settings.idempotency_window_s),
+        notes=Notes(client),
+        gateway=Gateway(twilio, settings.twilio_workspace_sid),
+        taskrouter=TaskRouter(twilio, settings.twilio_workspace_sid),
+        pace=Pace(settings.close_grace_s, settings.look_every_s),
+        settle_s=settings.settle_s,
+        lease_s=lease_s,
+    )
+
+
+def _names_now(settings: Settings) -> Directory | None:
+    """The workspace's names, asked over connections that are closed again.
+
+    If Twilio and the store are both away, names in the rules cannot be checked; the service starts all the same,
+    because events and open invites need it, and /readyz says what is missing.
+    """
+    parts = parts_of(settings, lease_s=WEB_LEASE_S)
+    try:
+        return Names(parts).fresh()
+    except RouterError as error:
+        log.warning("names.unknown", why=error.detail)
+        return None
+    finally:
+        parts.store.close()
+
+
+def _unknown_names(ruleset: RuleSet, names: Names) -> tuple[Fault, ...]:
+    return unresolved(ruleset, names.known) if names.known else ()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

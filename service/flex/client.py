@@ -1,0 +1,22 @@
+"""The SDK client of this process."""
+
+import logging
+
+from twilio.rest import Client
+
+from service.flex.http import BoundedHttpClient
+from service.settings import Settings
+
+
+def twilio_client(settings: Settings) -> Client:
+    """An SDK client on our own HTTP client. Make it after a fork: its connections must not be shared."""
+    logging.getLogger("twilio.http_client").setLevel(logging.WARNING)  # at INFO it prints parameters
+    user, password = settings.twilio_login
+    return Client(  # type: ignore[no-untyped-call]  # the SDK's constructor is not annotated
+        user,
+        password,
+        settings.twilio_account_sid,
+        region=settings.twilio_region,
+        edge=settings.twilio_edge,
+        http_client=BoundedHttpClient(base_url=settings.twilio_base_url, connections=settings.twilio_concurrency),
+    )

@@ -1,0 +1,184 @@
+"""Flex Interactions and Conversations through the SDK: the operations we need, as values in and out.
+
+Every method may raise TwilioUnavailableError, TwilioAmbiguousError or TwilioRefusedError (see ``faults``).
+Sources: "Interactions resource", "Invites Subresource", "Channels Subresource", "Interaction Channel Participants".
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from twilio.rest import Client
+
+from service.errors import TwilioRefusedError
+from service.flex.faults import twilio_faults
+from service.model import Route, conversation_in
+
+GONE = 404
+_CLOSED = {"status": "closed"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a create brought into being, as far as Twilio's answer says."""
+
+    interaction_sid: str | None
+    channel_sid: str | None
+    conversation_sid: str | None
+    invite_sid: str | None
+    task_sid: str | None
+    attributes: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Participant:
+    """One participant of an interaction channel. ``type``: agent, customer, supervisor, external or unknown."""
+
+    sid: str
+    type: str
+    worker_sid: str | None
+    task_sid: str | None
+
+
+class Gateway:
+    """One account's Flex, seen from one workspace."""
+
+    def __init__(self, client: Client, workspace_sid: str) -> None:
+        self._flex = client.flex_api.v1
+        self._conversations = client.conversations.v1
+        self._workspace_sid = workspace_sid
+
+    def create_interaction(
+        self, conversation_sid: str, channel_type: str, route: Route, attributes: Mapping[str, object]
+    ) -> Made:
+        """Bring an existing conversation into Flex. Not idempotent: look before you repeat it."""
+        channel = {
+            "type": channel_type,
+            "initiated_by": "customer",
+            "properties": {"media_channel_sid": conversation_sid},
+        }
+        with twilio_faults("create interaction"):
+            made = self._flex.interaction.create(channel=channel, routing=self._routing(route, attributes))
+            channel_sid = _text((made.channel or {}).get("sid"))
+            found = _made(made.sid, channel_sid, None, made.routing)
+        return found
+
+    def create_invite(
+        self, interaction_sid: str, channel_sid: str, route: Route, attributes: Mapping[str, object]
+    ) -> Made:
+        """Ask somebody onto a channel: a new task. Not idempotent: look before you repeat it."""
+        with twilio_faults("create invite"):
+            invites = self._flex.interaction(interaction_sid).channels(channel_sid).invites
+            made = invites.create(routing=self._routing(route, attributes))
+            return _made(interaction_sid, channel_sid, made.sid, made.routing)
+
+    def invites(self, interaction_sid: str, channel_sid: str) -> list[Made]:
+        """Every invite that the channel ever had, as Twilio lists them; [] if the channel is gone."""
+        try:
+            with twilio_faults("list invites"):
+                listed = self._flex.interaction(interaction_sid).channels(channel_sid).invites.list(limit=1000)
+                return [_made(interaction_sid, channel_sid, one.sid, one.routing) for one in listed]
+        except TwilioRefusedError as error:
+            if error.twilio_status == GONE:
+                return []
+            raise
+
+    def channel_status(self, interaction_sid: str, channel_sid: str) -> str | None:
+        """setup, active, failed, closed, inactive, pause or transfer; None if the channel is gone."""
+        try:
+            with twilio_faults("fetch channel"):
+                return str(self._flex.interaction(interaction_sid).channels(channel_sid).fetch().status)
+        except TwilioRefusedError as error:
+            if error.twilio_status == GONE:
+                return None
+            raise
+
+    def participants(self, interaction_sid: str, channel_sid: str) -> list[Participant]:
+        """Who is on the channel now; [] if the channel is gone."""
+        try:
+            with twilio_faults("list participants"):
+                listed = self._flex.interaction(interaction_sid).channels(channel_sid).participants.list(limit=1000)
+                return [_participant(one.sid, one.type, one.routing_properties) for one in listed]
+        except TwilioRefusedError as error:
+            if error.twilio_status == GONE:
+                return []
+            raise
+
+    def close_channel(self, interaction_sid: str, channel_sid: str) -> None:
+        """Close a channel, its tasks and its conversation. Raises TwilioRefusedError if it was closed already."""
+        with twilio_faults("close channel"):
+            channel = self._flex.interaction(interaction_sid).channels(channel_sid)
+            channel.update(status="closed", routing=_CLOSED)  # type: ignore[arg-type]  # the SDK sends the plain word
+
+    def close_participant(self, interaction_sid: str, channel_sid: str, participant_sid: str) -> None:
+        """Take one agent off the channel: that agent's task is completed, channel and conversation stay open."""
+        with twilio_faults("close participant"):
+            channel = self._flex.interaction(interaction_sid).channels(channel_sid)
+            channel.participants(participant_sid).update(status="closed")  # type: ignore[arg-type]  # as above
+
+    def conversation_state(self, conversation_sid: str) -> str | None:
+        """initializing, active, inactive or closed; None if the conversation is gone."""
+        try:
+            with twilio_faults("fetch conversation"):
+                return str(self._conversations.conversations(conversation_sid).fetch().state)
+        except TwilioRefusedError as error:
+            if error.twilio_status == GONE:
+                return None
+            raise
+
+    def close_conversation(self, conversation_sid: str) -> None:
+        """Close a conversation that closing its channel has left open. ``closed`` is final."""
+        with twilio_faults("close conversation"):
+            self._conversations.conversations(conversation_sid).update(state="closed")
+
+    def send_message(self, conversation_sid: str, body: str) -> None:
+        """Say something to the customer, as the system."""
+        with twilio_faults("send message"):
+            self._conversations.conversations(conversation_sid).messages.create(author="system", body=body)
+
+    def _routing(self, route: Route, attributes: Mapping[str, object]) -> dict[str, object]:
+        wanted = {
+            "workspace_sid": self._workspace_sid,
+            "workflow_sid": route.workflow_sid,
+            "queue_sid": route.queue_sid if route.direct else None,
+            "worker_sid": route.worker_sid if route.direct else None,
+            "task_channel_unique_name": route.task_channel,
+            "priority": route.priority,
+            "timeout": route.timeout_s,
+            "attributes": attributes,
+        }
+        return {"properties": {name: value for name, value in wanted.items() if value is not None}}
+
+
+def _made(interaction_sid: str | None, channel_sid: str | None, invite_sid: str | None, routing: object) -> Made:
+    properties = routing.get("properties") if isinstance(routing, Mapping) else None
+    properties = properties if isinstance(properties, Mapping) else {}
+    attributes = parse_attributes(properties.get("attributes"))
+    return Made(
+        interaction_sid=interaction_sid or _text(attributes.get("flexInteractionSid")),
+        channel_sid=channel_sid or _text(attributes.get("flexInteractionChannelSid")),
+        conversation_sid=conversation_in(attributes),
+        invite_sid=invite_sid or _text(attributes.get("flexChannelInviteSid")),
+        task_sid=_text(properties.get("sid")),
+        attributes=attributes,
+    )
+
+
+def parse_attributes(text: object) -> Mapping[str, object]:
+    """A task's attributes from the JSON text in which Twilio gives them; {} if they are not a JSON object."""
+    if isinstance(text, Mapping):
+        return text
+    try:
+        value = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _participant(sid: object, kind: object, routing: object) -> Participant:
+    held = routing if isinstance(routing, Mapping) else {}
+    return Participant(str(sid), str(kind), _text(held.get("worker_sid")), _text(held.get("task_sid")))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,139 @@
+"""The HTTP client that the Twilio SDK is given: pooled, bounded in time, and honest about what is not known.
+
+The SDK's own client keeps its last response in an attribute (two threads can swap answers), waits for ever, and
+drops Retry-After. This one answers from the stack, ends every call at a deadline, and says by its exceptions
+whether a call surely had no effect (TwilioUnavailableError) or may have had one (TwilioAmbiguousError).
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import structlog
+import urllib3
+from twilio.http import HttpClient
+from twilio.http.response import Response
+
+from service.errors import TwilioAmbiguousError, TwilioUnavailableError
+
+log = structlog.stdlib.get_logger("service.flex")
+
+CONNECT_S = 3.0
+DEFAULT_CALL_S = 10.0
+MOST_BYTES = 32 * 1024 * 1024  # a page of 1,000 events is a few megabytes
+
+_deadline: ContextVar[float | None] = ContextVar("twilio_deadline", default=None)
+
+
+@contextmanager
+def budget(seconds: float) -> Iterator[None]:
+    """All calls made inside must end within ``seconds`` from now; a tighter budget around it stays in force."""
+    wanted = time.monotonic() + seconds
+    outer = _deadline.get()
+    token = _deadline.set(wanted if outer is None else min(outer, wanted))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+class BoundedHttpClient(HttpClient):
+    """An SDK HttpClient on urllib3. ``base_url`` replaces scheme and host of every call (the sandbox)."""
+
+    def __init__(self, *, base_url: str | None = None, connections: int = 16) -> None:
+        """``connections``: how many calls may be under way at once per host; further ones wait their turn."""
+        super().__init__(logger=logging.getLogger("twilio.http_client"), is_async=False, timeout=None)
+        self._base = base_url
+        self._pool = urllib3.PoolManager(maxsize=connections, block=True, retries=False)
+
+    def request(
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, object] | None = None,
+        data: object = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,
+        allow_redirects: bool = False,
+    ) -> Response:
+        """One call. Raises TwilioUnavailableError (surely not done) or TwilioAmbiguousError (perhaps done)."""
+        sent = dict(headers or {})
+        if auth:
+            sent.update(urllib3.make_headers(basic_auth=f"{auth[0]}:{auth[1]}"))
+        if isinstance(data, Mapping):
+            body: str | None = urlencode(data, doseq=True)
+        else:
+            body = data if isinstance(data, str) else None
+        url = self._url(uri, params)
+        began = time.monotonic()
+        status, text, answered = self._send(method.upper(), url, body, sent, timeout)
+        took_ms = round((time.monotonic() - began) * 1000)
+        log.debug("twilio.call", method=method, path=urlsplit(url).path, status=status, ms=took_ms)
+        _raise_for(status, answered)
+        return Response(status, text, answered)
+
+    def _url(self, uri: str, params: Mapping[str, object] | None) -> str:
+        if self._base:
+            parts = urlsplit(uri)
+            uri = f"{self._base}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+        if params:
+            uri += ("&" if "?" in uri else "?") + urlencode(params, doseq=True)
+        return uri
+
+    def _send(
+        self, method: str, url: str, body: str | None, headers: dict[str, str], timeout: float | None
+    ) -> tuple[int, str, dict[str, str]]:
+        deadline = _deadline.get() or time.monotonic() + (timeout or DEFAULT_CALL_S)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TwilioUnavailableError("no time was left for the call")
+        limits = urllib3.Timeout(connect=min(CONNECT_S, left), read=left)
+        answer: Any = None
+        try:
+            answer = self._pool.urlopen(
+                method, url, body=body, headers=headers, timeout=limits, pool_timeout=left,
+                redirect=False, preload_content=False,
+            )  # fmt: skip
+            text = _read(answer, deadline)
+            answer.release_conn()
+            return answer.status, text, dict(answer.headers)
+        except (
+            urllib3.exceptions.NewConnectionError,
+            urllib3.exceptions.ConnectTimeoutError,
+            urllib3.exceptions.EmptyPoolError,
+        ) as error:
+            # the request was never sent
+            raise TwilioUnavailableError(f"no connection to Twilio ({type(error).__name__})") from None
+        except (urllib3.exceptions.HTTPError, TimeoutError, OSError) as error:
+            if answer is not None:
+                answer.close()
+            raise TwilioAmbiguousError(f"the answer was lost ({type(error).__name__})") from None
+
+
+def _read(answer: Any, deadline: float) -> str:
+    """The whole body, or TimeoutError: a read time-out alone would let a slow sender hold the thread for ever."""
+    chunks = []
+    size = 0
+    while chunk := answer.read1(65_536, decode_content=True):  # what has come, without waiting for a full chunk
+        chunks.append(chunk)
+        size += len(chunk)
+        if time.monotonic() > deadline or size > MOST_BYTES:
+            raise TimeoutError
+    return b"".join(chunks).decode("utf-8", errors="replace")
+
+
+def _raise_for(status: int, headers: Mapping[str, str]) -> None:
+    if status == 429:  # "the request was not processed": error 20429
+        raise TwilioUnavailableError("Twilio asks for fewer calls (429)", retry_after_s=_retry_after(headers))
+    if status >= 500:
+        raise TwilioAmbiguousError(f"Twilio failed ({status})", retry_after_s=_retry_after(headers))
+
+
+def _retry_after(headers: Mapping[str, str]) -> int | None:
+    text = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    return min(int(text), 300) if text.isascii() and text.isdigit() else None

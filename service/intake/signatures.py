@@ -1,0 +1,137 @@
+"""Is this webhook from Twilio? Pure: bytes and tokens in, yes or no out; whatever cannot be checked is a no.
+
+Kept apart from the SDK's ``RequestValidator``, which raises on odd input, takes a JSON body unseen when it is handed an
+empty form, compares in variable time and rebuilds the URL. Sources: "Webhooks security" and "Security" (the algorithm),
+"Sign webhooks with shared keys" (the settings header). No Flask, no settings and no logging may come in here.
+"""
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Iterator, Sequence
+from hashlib import sha1, sha256
+from typing import Protocol
+from urllib.parse import unquote_to_bytes
+
+SIGNATURE_HEADER = "X-Twilio-Signature"
+SHARED_KEY_HEADER = "X-Twilio-Webhooks-Signature-Settings"
+FORM = "application/x-www-form-urlencoded"
+BODY_HASH = "bodySHA256"
+
+_URL = re.compile(
+    r"""(?P<scheme>https?)://
+        (?:[^/?#@]*@)?                                # credentials
+        (?P<host>[^/?#:@]+|\[[0-9a-f:.]+\])
+        (?P<port>:[0-9]{1,5})?
+        (?P<path>/[^?#]*|)(?P<query>\?[^#]*|)
+        (?:\#.*)?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_DEFAULT_PORTS = {"https": ":443", "http": ":80"}
+
+
+class Headers(Protocol):
+    """A request's headers: asked by name, in any case, as Flask's can be."""
+
+    def get(self, name: str, /) -> str | None: ...
+
+
+def verify_request(url: str, headers: Headers, body: bytes, *, tokens: Sequence[str]) -> bool:
+    """As ``verify``, reading the headers itself. A request signed with a shared key is refused: its secret is none of
+    ``tokens``, and an unknown way of signing must not fall back to a known one.
+    """
+    if (headers.get(SHARED_KEY_HEADER) or "").strip():
+        return False
+    return verify(url, headers.get("Content-Type"), body, headers.get(SIGNATURE_HEADER), tokens=tokens)
+
+
+def verify(url: str, content_type: str | None, body: bytes, signature: str | None, *, tokens: Sequence[str]) -> bool:
+    """True if ``signature`` was made with one of ``tokens`` (auth tokens, any order) over this very request.
+
+    ``url`` is the public address Twilio called, byte for byte as it was sent (see ``public_url``); a fragment and
+    credentials in it are left aside, as Twilio leaves them out. What is signed depends on the body:
+
+    * a form: the URL and every name and value, sorted, equal pairs once;
+    * no body and no content type: the URL alone;
+    * anything else, JSON above all: the URL alone, which then must carry ``bodySHA256``, and the body must match it.
+
+    Never raises: what cannot be read was not signed by Twilio.
+    """
+    try:
+        signed = _signed_texts(url, content_type, body)
+        given = signature.encode("ascii") if isinstance(signature, str) else b""
+        keys = [token.encode() for token in tokens if token]
+    except ValueError:  # a text that no encoding takes is one, too
+        return False
+    if not given:
+        return False
+    matches = [hmac.compare_digest(_signature(key, text), given) for key in keys for text in signed]
+    return any(matches)
+
+
+def public_url(base: str, path_with_query: bytes | str) -> str:
+    """The address Twilio called: the configured public base, with its path prefix, and the request's raw target.
+
+    ``path_with_query`` is the target as it stood in the request line (gunicorn's RAW_URI), never decoded and encoded
+    again: the signature covers every byte. The proxy that serves the prefix of ``base`` must have taken it off.
+    A target in absolute form (``http://host/path``) is cut down to its path.
+    """
+    raw = path_with_query.encode("latin-1", "replace") if isinstance(path_with_query, str) else path_with_query
+    target = re.sub(r"\Ahttps?://[^/?#]*", "", raw.decode("utf-8", "surrogateescape"), flags=re.IGNORECASE)
+    return base.rstrip("/") + target
+
+
+def _signature(key: bytes, text: bytes) -> bytes:
+    return base64.b64encode(hmac.digest(key, text, sha1))
+
+
+def _signed_texts(url: str, content_type: str | None, body: bytes) -> list[bytes]:
+    """What may have been signed; nothing if the body is not covered. Raises ValueError on a URL that is none."""
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        raise ValueError("not an http(s) URL")
+    media_type = (content_type or "").split(";")[0].strip().lower()
+    hashes = _body_hashes(parts["query"])
+    if hashes and not _is_hash_of(hashes, body):
+        return []
+    if media_type == FORM:
+        tail = _form_text(body)
+    elif hashes or (not body and not media_type):
+        tail = b""
+    else:
+        return []
+    return [variant.encode("utf-8", "surrogateescape") + tail for variant in _variants(parts)]
+
+
+def _variants(parts: re.Match[str]) -> Iterator[str]:
+    """The URL with and without its port: Twilio's products differ in which they sign ("Security", notes)."""
+    port = parts["port"] or ""
+    for variant in dict.fromkeys((port, "", port or _DEFAULT_PORTS[parts["scheme"].lower()])):
+        yield f"{parts['scheme']}://{parts['host']}{variant}{parts['path']}{parts['query']}"
+
+
+def _body_hashes(query: str) -> list[str]:
+    pairs = (pair.partition("=") for pair in query[1:].split("&"))
+    return [value for name, _, value in pairs if name == BODY_HASH]
+
+
+def _is_hash_of(hashes: list[str], body: bytes) -> bool:
+    """Exactly one hash, and of these bytes. Upper-case digits are the same number, so they are taken."""
+    if len(hashes) != 1:
+        return False
+    try:
+        return hmac.compare_digest(binascii.unhexlify(hashes[0]), sha256(body).digest())
+    except ValueError:
+        return False
+
+
+def _form_text(body: bytes) -> bytes:
+    """Names and values as Twilio strings them together. Worked in bytes: UTF-8 sorts as its code points do."""
+    pairs = {_decoded(pair) for pair in body.split(b"&") if pair}
+    return b"".join(name + value for name, value in sorted(pairs))
+
+
+def _decoded(pair: bytes) -> tuple[bytes, bytes]:
+    name, _, value = pair.partition(b"=")
+    return unquote_to_bytes(name.replace(b"+", b" ")), unquote_to_bytes(value.replace(b"+", b" "))

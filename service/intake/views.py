@@ -1,0 +1,67 @@
+"""Our values as the JSON of answers. Nothing personal: attributes and names of customers stay inside."""
+
+from datetime import UTC, datetime
+
+from service.model import Invite, Plan, Route
+
+
+def invite_view(invite: Invite) -> dict[str, object]:
+    """One invite as every address answers it."""
+    return {
+        "id": invite.id,
+        "state": str(invite.state),
+        "kind": str(invite.kind),
+        "rule": invite.plan.rule or None,
+        "route": route_view(invite.route) if invite.route else None,
+        "interaction_sid": invite.interaction_sid,
+        "channel_sid": invite.channel_sid,
+        "conversation_sid": invite.conversation_sid,
+        "invite_sid": invite.invite_sid,
+        "task_sid": invite.task_sid,
+        "worker_sid": invite.worker_sid,
+        "attempt": invite.attempt,
+        "step": invite.step,
+        "predecessor": invite.predecessor,
+        "successor": invite.successor,
+        "reason": invite.reason,
+        "created_at": iso(invite.created_at_ms),
+        "due_at": iso(invite.due_ms),
+    }
+
+
+def route_view(route: Route) -> dict[str, object]:
+    """One step of a plan."""
+    return {
+        "target": route.target,
+        "workflow": route.workflow,
+        "workflow_sid": route.workflow_sid,
+        "queue": route.queue,
+        "queue_sid": route.queue_sid,
+        "worker": route.worker,
+        "worker_sid": route.worker_sid,
+        "task_channel": route.task_channel,
+        "priority": route.priority,
+        "timeout_s": route.timeout_s,
+        "direct": route.direct,
+    }
+
+
+def decision_view(kind: str, plan: Plan, trace: list[dict[str, object]]) -> dict[str, object]:
+    """What a dry run found."""
+    steps = [route_view(step) for step in plan.steps]
+    return {
+        "rule": plan.rule,
+        "kind": kind,
+        "route": steps[0] if steps else None,
+        "steps": steps,
+        "on_lapse": plan.on_lapse,
+        "rules_sha256": plan.rules_sha256,
+        "trace": trace,
+    }
+
+
+def iso(at_ms: int | None) -> str | None:
+    """Epoch milliseconds as ISO 8601 in UTC."""
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

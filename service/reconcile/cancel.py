@@ -1,0 +1,53 @@
+"""Call an open invite off, because an app asked for it."""
+
+import structlog
+
+from service.errors import ConflictError, TwilioRefusedError
+from service.model import Invite, State
+from service.reconcile.fulfil import confirm, find
+from service.reconcile.parts import Parts
+
+log = structlog.stdlib.get_logger("service.invite")
+
+_REASON = "canceled by the application that asked for it"
+
+
+def cancel(parts: Parts, invite: Invite, *, now_ms: int) -> None:
+    """End the invite's task and mark it ``canceled``; its channel is judged after the grace, as after a lapse.
+
+    Twilio advises against ending an interaction's task through the Task API ("Best Practices") but offers nothing
+    else for an invite that is still pending while an agent is on the channel; its own template does the same.
+    Raises ConflictError if an agent has accepted, the invite has ended, or its creation is still in doubt.
+    """
+    if invite.state is State.CANCELED:
+        return
+    if invite.state is State.REQUESTED and invite.sent_at_ms:
+        made = find(parts, invite, now_ms=now_ms)
+        if made is None:
+            raise ConflictError("the invite is just being created; try again in a moment", retry_after_s=5)
+        confirm(parts, invite, made)
+        invite = parts.store.get(invite.id) or invite
+    if invite.state not in (State.REQUESTED, State.PENDING):
+        raise ConflictError(
+            f"the invite is {invite.state}; only an open invite that nobody has accepted can be canceled"
+        )
+    if invite.task_sid:
+        _cancel_task(parts, invite, invite.task_sid)
+    guard = ("attempt", str(invite.attempt))  # a create that began in between wins
+    outcome = parts.store.move(
+        invite.id, "canceled", due=parts.pace.grace_s, guard=guard, fields={"reason": "canceled by request"}
+    )
+    if not outcome.moved and outcome.state is not State.CANCELED:
+        raise ConflictError(f"the invite is {outcome.state}; somebody was faster")
+    log.info("invite.canceled", invite=invite.id, task=invite.task_sid)
+
+
+def _cancel_task(parts: Parts, invite: Invite, task_sid: str) -> None:
+    try:
+        parts.taskrouter.cancel_task(task_sid, _REASON)
+    except TwilioRefusedError:
+        task = parts.taskrouter.task(task_sid)
+        if task is not None and task.status in ("assigned", "wrapping"):
+            raise ConflictError(f"the invite {invite.id} has just been accepted") from None
+        if task is not None and task.live:
+            raise

@@ -1,0 +1,55 @@
+"""Read TaskRouter's Events API for what the callback did not bring: lost events, and everything after an empty store.
+
+Event times are Twilio's; the cursor is the newest of them that was seen, so our own clock does not matter.
+"""
+
+import logging
+from datetime import UTC, datetime
+
+import structlog
+
+from service.errors import RouterError
+from service.model import TaskEvent
+from service.reconcile.parts import Parts
+from service.tracking.arrival import take_event
+from service.tracking.lifecycle import CAUGHT_UP
+
+log = structlog.stdlib.get_logger("service.catch_up")
+
+OVERLAP_MS = 120_000  # events may appear in the API a little later than they happened
+FIRST_READ_MINUTES = 24 * 60
+
+
+def catch_up(parts: Parts, *, every_s: float) -> int | None:
+    """Take every event since the last time; None if it is another process's turn. Returns how many were news.
+
+    Raises a Twilio or store fault, and then reads the same stretch again next time.
+    """
+    if not parts.notes.take_turn(every_s):
+        return None
+    try:
+        cursor = parts.notes.read_cursor()
+        events = _read(parts, cursor)
+        words = [take_event(parts.store, event, parts.pace).word for event in events]
+        newest = max((event.at_ms for event in events), default=0)
+        if newest > (cursor or 0):
+            parts.notes.write_cursor(newest)
+    except RouterError:
+        parts.notes.give_turn_back()
+        raise
+    news = sum(word == "moved" for word in words)
+    log.log(logging.INFO if news else logging.DEBUG, "catch_up.done", read=len(words), news=news)
+    return news
+
+
+def _read(parts: Parts, cursor: int | None) -> list[TaskEvent]:
+    """Everything since the cursor, oldest first."""
+    found: dict[str, TaskEvent] = {}
+    for event_type in CAUGHT_UP:
+        if cursor is None:
+            events = parts.taskrouter.events(event_type=event_type, minutes=FIRST_READ_MINUTES)
+        else:
+            since = datetime.fromtimestamp((cursor - OVERLAP_MS) / 1000, tz=UTC)
+            events = parts.taskrouter.events(event_type=event_type, since=since)
+        found.update((event.sid, event) for event in events)
+    return sorted(found.values(), key=lambda event: (event.at_ms, event.sid))

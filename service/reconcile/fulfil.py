@@ -1,0 +1,147 @@
+"""Turn a stored request into a task at Twilio, exactly one, whatever dies on the way.
+
+The intent is in the store before the call and says when a call was begun. An answer that was lost is looked for at
+Twilio, by our id in the task's attributes; only what is surely not there after ``settle_s`` is asked for again.
+"""
+
+from dataclasses import replace
+
+import structlog
+
+from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
+from service.flex.attributes import task_attributes
+from service.flex.gateway import Made
+from service.model import Invite, Route, State, Thread
+from service.reconcile.parts import Parts
+from service.tracking.store import NONE
+
+log = structlog.stdlib.get_logger("service.invite")
+
+FIRST_LOOK_S = 2.0
+LONGEST_WAIT_S = 60.0
+
+
+def fulfil(parts: Parts, invite: Invite, *, now_ms: int) -> None:
+    """Bring a ``requested`` invite one step further. ``now_ms`` is the store's time."""
+    if invite.sent_at_ms:
+        made = find(parts, invite, now_ms=now_ms)
+        if made is not None:
+            confirm(parts, invite, made)
+            return
+        left = parts.settle_s - (now_ms - invite.sent_at_ms) / 1000
+        if left > 0:
+            parts.store.touch(invite.id, State.REQUESTED, due=min(left, 5.0))
+            return
+    send(parts, invite, now_ms=now_ms)
+
+
+def send(parts: Parts, invite: Invite, *, now_ms: int) -> None:
+    """Make the one call, if nobody else has begun to. Every outcome is written down; none is raised but the store's."""
+    route = invite.route
+    if route is None:  # adopted records are never requested; a record from a foreign hand could be
+        parts.store.move(invite.id, "refused", due=NONE, fields={"reason": "no route"})
+        return
+    begun = parts.store.touch(
+        invite.id,
+        State.REQUESTED,
+        due=parts.lease_s,
+        guard=("attempt", str(invite.attempt)),
+        fields={"attempt": str(invite.attempt + 1), "sent_at_ms": str(now_ms)},
+    )
+    if not begun.moved:
+        return
+    try:
+        made = _create(parts, invite, route)
+    except TwilioUnavailableError as error:
+        wait = max(error.retry_after_s or 0, min(2.0**invite.attempt, LONGEST_WAIT_S))
+        parts.store.touch(invite.id, State.REQUESTED, due=wait, fields={"sent_at_ms": ""})
+        log.warning("invite.waits", invite=invite.id, why=error.detail, again_in_s=wait)
+    except TwilioAmbiguousError as error:
+        parts.store.touch(invite.id, State.REQUESTED, due=FIRST_LOOK_S)
+        log.warning("invite.ambiguous", invite=invite.id, why=error.detail)
+    except TwilioRefusedError as error:
+        due = parts.pace.grace_s if invite.channel_sid else NONE
+        parts.store.move(invite.id, "refused", due=due, fields={"reason": error.detail})
+        log.error("invite.refused", invite=invite.id, why=error.detail)
+    else:
+        confirm(parts, invite, made)
+
+
+def confirm(parts: Parts, invite: Invite, made: Made) -> None:
+    """Write down what Twilio made. Does nothing new if an event has told us already."""
+    conversation_sid = invite.conversation_sid or made.conversation_sid
+    sids = {
+        "interaction_sid": made.interaction_sid,
+        "channel_sid": made.channel_sid,
+        "conversation_sid": conversation_sid,
+        "invite_sid": made.invite_sid,
+        "task_sid": made.task_sid,
+    }
+    fields = {name: value for name, value in sids.items() if value}
+    due = parts.pace.due_after("created", invite.kind)
+    outcome = parts.store.move(invite.id, "created", due=due, fields=fields)
+    if made.task_sid:
+        parts.store.link_task(made.task_sid, invite.id)
+    if conversation_sid and made.interaction_sid and made.channel_sid:
+        parts.store.learn_thread(conversation_sid, made.interaction_sid, made.channel_sid)
+    if outcome.moved:
+        log.info("invite.created", invite=invite.id, rule=invite.plan.rule, task=made.task_sid)
+
+
+def find(parts: Parts, invite: Invite, *, now_ms: int) -> Made | None:
+    """What Twilio holds under our id, or None. Raises a Twilio fault if it could not be looked for."""
+    if invite.interaction_sid and invite.channel_sid:
+        listed = parts.gateway.invites(invite.interaction_sid, invite.channel_sid)
+        found = [made for made in listed if made.attributes.get("router_invite_id") == invite.id]
+        if found:
+            return found[0]
+        if invite.request.channel_sid:
+            return None
+    return _find_task(parts, invite) or _find_event(parts, invite, now_ms=now_ms)
+
+
+def _find_task(parts: Parts, invite: Invite) -> Made | None:
+    for task_sid in parts.taskrouter.live_tasks_of_invite(invite.id):
+        task = parts.taskrouter.task(task_sid)
+        if task is not None:
+            return _made_of(task_sid, Thread.of(task.attributes))
+    return None
+
+
+def _find_event(parts: Parts, invite: Invite, *, now_ms: int) -> Made | None:
+    """A task that was made and has died since is only in the Events API."""
+    minutes = 15 + (now_ms - (invite.sent_at_ms or now_ms)) // 60_000
+    for event in parts.taskrouter.events(event_type="task.created", minutes=minutes):
+        if event.task_sid and event.attributes.get("router_invite_id") == invite.id:
+            return _made_of(event.task_sid, Thread.of(event.attributes))
+    return None
+
+
+def _made_of(task_sid: str, thread: Thread | None) -> Made:
+    if thread is None:
+        return Made(None, None, None, None, task_sid, {})
+    return Made(thread.interaction_sid, thread.channel_sid, thread.conversation_sid, thread.invite_sid, task_sid, {})
+
+
+def _create(parts: Parts, invite: Invite, route: Route) -> Made:
+    attributes = task_attributes(invite, route)
+    if not (invite.interaction_sid and invite.channel_sid):
+        return _create_interaction(parts, invite, route)
+    try:
+        return parts.gateway.create_invite(invite.interaction_sid, invite.channel_sid, route, attributes)
+    except TwilioRefusedError:
+        # The channel may be one that we remembered and that has ended since. The caller named only the conversation.
+        if invite.request.channel_sid or invite.conversation_sid is None:
+            raise
+        if parts.gateway.channel_status(invite.interaction_sid, invite.channel_sid) not in (None, "closed", "failed"):
+            raise
+        return _create_interaction(parts, replace(invite, interaction_sid=None, channel_sid=None), route)
+
+
+def _create_interaction(parts: Parts, invite: Invite, route: Route) -> Made:
+    if invite.conversation_sid is None:
+        raise TwilioRefusedError("neither a conversation nor a channel is known", twilio_status=400)
+    made = parts.gateway.create_interaction(
+        invite.conversation_sid, invite.request.channel_type or "web", route, task_attributes(invite, route)
+    )
+    return replace(made, conversation_sid=invite.conversation_sid)

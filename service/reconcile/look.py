@@ -1,0 +1,99 @@
+"""Compare an open invite with Twilio, because no event has told of it for a while, or an old agent is to be let go."""
+
+from dataclasses import replace
+
+import structlog
+
+from service.errors import TwilioRefusedError
+from service.model import Invite, Mode, Release, State
+from service.reconcile.fulfil import find
+from service.reconcile.parts import Parts
+from service.tracking.lifecycle import EVENT_SIGNALS
+
+log = structlog.stdlib.get_logger("service.invite")
+
+SETUP_WAIT_S = 2.0
+_SIGNAL_OF_STATUS = {"assigned": "accepted", "wrapping": "accepted", "completed": "completed", "canceled": "lapsed"}
+_TERMINAL = ("completed", "lapsed")
+
+
+def look_at_open(parts: Parts, invite: Invite, *, now_ms: int) -> None:
+    """Bring a ``pending`` or ``accepted`` invite in line with its task, then wait for the next look."""
+    if invite.task_sid is None:
+        invite = _with_task(parts, invite, now_ms)
+    if waits_for_release(invite) and not release_old_agent(parts, invite):
+        parts.store.touch(invite.id, invite.state, due=SETUP_WAIT_S)
+        return
+    signal = _signal_from_task(parts, invite) if invite.task_sid else None
+    if signal is None:
+        parts.store.touch(invite.id, invite.state, due=parts.pace.look_s)
+        return
+    fields = {"reason": "seen at Twilio"} if signal == "lapsed" else {}
+    due = parts.pace.due_after(signal, invite.kind)
+    outcome = parts.store.move(invite.id, signal, due=due, fields=fields)
+    if outcome.moved:
+        log.info(f"invite.{outcome.state}", invite=invite.id, task=invite.task_sid, by="look")
+    else:
+        parts.store.touch(invite.id, invite.state, due=parts.pace.look_s)
+
+
+def _signal_from_task(parts: Parts, invite: Invite) -> str | None:
+    assert invite.task_sid is not None
+    task = parts.taskrouter.task(invite.task_sid)
+    if task is not None:
+        return _SIGNAL_OF_STATUS.get(task.status)
+    # Gone for five minutes at least. Whether it was served to its end, only the events still know.
+    for event in parts.taskrouter.events(task_sid=invite.task_sid, minutes=24 * 60):
+        if EVENT_SIGNALS.get(event.type) in _TERMINAL:
+            return EVENT_SIGNALS[event.type]
+    return "lapsed"
+
+
+def _with_task(parts: Parts, invite: Invite, now_ms: int) -> Invite:
+    """Twilio's answer to the create did not name the task; the channel's list of invites does."""
+    made = find(parts, invite, now_ms=now_ms)
+    if made is None or made.task_sid is None:
+        return invite
+    parts.store.touch(invite.id, invite.state, guard=("task_sid", made.task_sid), fields={"task_sid": made.task_sid})
+    parts.store.link_task(made.task_sid, invite.id)
+    return replace(invite, task_sid=made.task_sid)
+
+
+def waits_for_release(invite: Invite) -> bool:
+    """True while a cold transfer still has its old agent to let go and the moment for it has come."""
+    request = invite.request
+    if request.mode is not Mode.COLD or request.origin is None or invite.old_agent_gone:
+        return False
+    return request.release is Release.IMMEDIATELY or invite.state is State.ACCEPTED
+
+
+def release_old_agent(parts: Parts, invite: Invite) -> bool:
+    """Take the agent who transferred off the channel. False if the new agent is not there yet: wait.
+
+    Closing the participant ends that agent's task and leaves the channel open; a second closing finds nobody.
+    """
+    origin = invite.request.origin
+    if origin is None or invite.interaction_sid is None or invite.channel_sid is None:
+        return True
+    present = [p for p in parts.gateway.participants(invite.interaction_sid, invite.channel_sid) if p.type == "agent"]
+    newcomer = any(person.task_sid == invite.task_sid for person in present)
+    if not newcomer and invite.request.release is not Release.IMMEDIATELY:
+        return False
+    for person in present:
+        named = person.sid == origin.participant_sid or (origin.worker_sid and person.worker_sid == origin.worker_sid)
+        if named and person.task_sid != invite.task_sid:
+            _close(parts, invite, person.sid)
+    parts.store.touch(invite.id, invite.state, fields={"old_agent_gone": "1"})
+    return True
+
+
+def _close(parts: Parts, invite: Invite, participant_sid: str) -> None:
+    assert invite.interaction_sid is not None
+    assert invite.channel_sid is not None
+    try:
+        parts.gateway.close_participant(invite.interaction_sid, invite.channel_sid, participant_sid)
+        log.info("agent.released", invite=invite.id, participant=participant_sid)
+    except TwilioRefusedError:
+        left = parts.gateway.participants(invite.interaction_sid, invite.channel_sid)
+        if any(person.sid == participant_sid for person in left):
+            raise

@@ -1,0 +1,162 @@
+"""The background process: claim what is due, bring it one step further, catch up, keep the names fresh."""
+
+import logging
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import structlog
+
+from service.errors import RouterError
+from service.flex.http import budget
+from service.model import Invite, State
+from service.reconcile.catch_up import catch_up
+from service.reconcile.fulfil import fulfil
+from service.reconcile.lapse import judge_channel
+from service.reconcile.look import look_at_open
+from service.reconcile.parts import Parts
+from service.tracking.store import NONE
+
+log = structlog.stdlib.get_logger("service.reconcile")
+
+IDLE_S = 0.2
+NAMES_EVERY_S = 300.0
+AFTER_FAULT_S = 5.0
+PAGE = 32
+
+
+@dataclass
+class Reconciler:
+    """One background process. ``step`` is one turn of the loop, so that tests need no threads of their own."""
+
+    parts: Parts
+    workers: int = 16
+    catch_up_every_s: float = 60.0
+    _pool: ThreadPoolExecutor = field(init=False)
+    _free: threading.Semaphore = field(init=False)
+    next_catch_up: float = 0.0
+    next_names: float = 0.0
+    _chores: "dict[str, Future[object]]" = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.workers + 2, thread_name_prefix="reconcile")
+        self._free = threading.Semaphore(self.workers)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set, then finish what is in hand. No fault ends this loop."""
+        log.info("reconcile.started", workers=self.workers)
+        while not stop.is_set():
+            try:
+                busy = self.step()
+            except RouterError as error:
+                log.warning("reconcile.waits", why=error.detail)
+                stop.wait(1.0)
+                continue
+            if not busy:
+                stop.wait(IDLE_S)
+        self._pool.shutdown(wait=True)
+        log.info("reconcile.stopped")
+
+    def step(self) -> int:
+        """One turn: start the chores whose time has come and as much due work as there are free hands."""
+        self._start_chores()
+        started = 0
+        for partition in self.parts.store.due_partitions():
+            free = self._take_free(PAGE)
+            if not free:
+                break
+            now_ms, ids = self.parts.store.claim(partition, lease_s=self.parts.lease_s, most=free)
+            self._give_back(free - len(ids))
+            for invite_id in ids:
+                self._pool.submit(self._work_and_free, invite_id, now_ms)
+            started += len(ids)
+        return started
+
+    def drain(self) -> None:
+        """Wait until all started work is done. For tests."""
+        for _ in range(self.workers):
+            self._free.acquire()
+        self._give_back(self.workers)
+        for chore in list(self._chores.values()):
+            chore.exception()
+
+    def _take_free(self, most: int) -> int:
+        taken = 0
+        while taken < most and self._free.acquire(blocking=False):
+            taken += 1
+        return taken
+
+    def _give_back(self, count: int) -> None:
+        for _ in range(count):
+            self._free.release()
+
+    def _work_and_free(self, invite_id: str, now_ms: int) -> None:
+        try:
+            work(self.parts, invite_id, now_ms=now_ms)
+        finally:
+            self._free.release()
+
+    def _start_chores(self) -> None:
+        now = time.monotonic()
+        if now >= self.next_catch_up and self._chore_done("catch-up"):
+            self.next_catch_up = now + min(self.catch_up_every_s, 5.0)  # the store says whose turn it is
+            self._chores["catch-up"] = self._pool.submit(self._catch_up)
+        if now >= self.next_names and self._chore_done("names"):
+            self.next_names = now + NAMES_EVERY_S
+            self._chores["names"] = self._pool.submit(self._refresh_names)
+
+    def _chore_done(self, name: str) -> bool:
+        return name not in self._chores or self._chores[name].done()
+
+    def _catch_up(self) -> None:
+        try:
+            catch_up(self.parts, every_s=self.catch_up_every_s)  # each call has its own time limit
+        except RouterError as error:
+            log.warning("catch_up.failed", why=error.detail)
+
+    def _refresh_names(self) -> None:
+        try:
+            with budget(30.0):
+                self.parts.notes.write_names(self.parts.taskrouter.names())
+        except RouterError as error:
+            self.next_names = time.monotonic() + AFTER_FAULT_S
+            log.warning("names.failed", why=error.detail)
+
+
+def work(parts: Parts, invite_id: str, *, now_ms: int) -> None:
+    """Bring one claimed invite a step further. A fault postpones it; the claim itself has postponed it already."""
+    try:
+        invite = parts.store.get(invite_id)
+        if invite is None:
+            parts.store.drop_due(invite_id)
+            return
+        with budget(parts.call_s):
+            _handle(parts, invite, now_ms)
+    except RouterError as error:
+        level = logging.WARNING if error.retryable else logging.ERROR
+        log.log(level, "work.postponed", invite=invite_id, why=error.detail)
+        _postpone(parts, invite_id, error)
+    except Exception:
+        # a record that this code cannot handle must not stop the others; its lease brings it back
+        log.exception("work.broken", invite=invite_id)
+
+
+def _handle(parts: Parts, invite: Invite, now_ms: int) -> None:
+    if invite.state is State.REQUESTED:
+        fulfil(parts, invite, now_ms=now_ms)
+    elif invite.state in (State.PENDING, State.ACCEPTED):
+        look_at_open(parts, invite, now_ms=now_ms)
+    elif invite.state in (State.LAPSED, State.FAILED, State.CANCELED):
+        judge_channel(parts, invite)
+    else:
+        parts.store.touch(invite.id, invite.state, due=NONE)
+
+
+def _postpone(parts: Parts, invite_id: str, error: RouterError) -> None:
+    try:
+        invite = parts.store.get(invite_id)
+        if invite is not None:
+            parts.store.touch(invite_id, invite.state, due=max(error.retry_after_s or 0, AFTER_FAULT_S))
+    except RouterError:
+        log.warning("work.left_to_lease", invite=invite_id)

@@ -1,0 +1,23 @@
+"""What the background work is done with, and how long it waits for things."""
+
+from dataclasses import dataclass
+
+from service.flex.gateway import Gateway
+from service.flex.taskrouter import TaskRouter
+from service.tracking.arrival import Pace
+from service.tracking.notes import Notes
+from service.tracking.store import Store
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The store, Twilio, and the paces. One per process; safe to share between threads."""
+
+    store: Store
+    notes: Notes
+    gateway: Gateway
+    taskrouter: TaskRouter
+    pace: Pace
+    settle_s: float = 20.0  # how long a create without an answer is looked for
+    lease_s: float = 60.0  # how long claimed work is ours; longer than any piece of work takes
+    call_s: float = 10.0  # budget of one piece of work's calls to Twilio

@@ -1,0 +1,137 @@
+"""Holds the rules in force and takes up changes to their file. A file that cannot be used never stops traffic.
+
+The one place here that reads a file while requests are served. The time is handed in.
+"""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.model import NOTHING
+from service.rules.faults import Fault, RulesError
+from service.rules.reading import parse_rules
+from service.rules.ruleset import RuleSet
+
+MAX_BYTES = 1_000_000
+
+Check = Callable[[RuleSet], tuple[Fault, ...]]
+
+
+def read_rules(path: Path) -> RuleSet:
+    """The rules in a file. Raises ``RulesError``, also where the file cannot be read at all."""
+    return parse_rules(_text(path, _content(path)), file=path.name)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RulesError([Fault(path.name, 1, 1, f"the file cannot be read: {reason}")]) from None
+    if len(content) > MAX_BYTES:
+        raise RulesError([Fault(path.name, 1, 1, f"a rules file may have {MAX_BYTES} bytes at most")])
+    return content
+
+
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+        raise RulesError([Fault(path.name, line, column, "the file is not UTF-8 from here on")]) from None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Rules in force, and since when (epoch milliseconds)."""
+
+    ruleset: RuleSet
+    at_ms: int
+
+
+class RulesFile:
+    """The rules in force. ``load`` once at the start, then call ``refresh`` as often as you like, from any thread.
+
+    ``check`` may find faults that need more than the file, such as names a workspace does not have; rules with such
+    faults are not taken up either. ``fault`` is why the file as it is now is not in force, None while it is.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, check: Check | None = None, every_ms: int = 5000) -> None:
+        self.path = Path(path)
+        self.fault: RulesError | None = None
+        self._check = check
+        self._every_ms = every_ms
+        self._loaded: Loaded | None = None
+        self._next_ms = 0
+        self._stamp: tuple[int, ...] = ()
+        self._digest = ""
+        self._refreshing = threading.Lock()
+
+    @property
+    def current(self) -> RuleSet:
+        """The last good rules. ``load`` must have succeeded once."""
+        return self._in_force().ruleset
+
+    @property
+    def loaded_at_ms(self) -> int:
+        """When ``current`` was taken up, epoch milliseconds."""
+        return self._in_force().at_ms
+
+    def _in_force(self) -> Loaded:
+        if self._loaded is None:
+            raise RuntimeError("no rules have been loaded yet")
+        return self._loaded
+
+    def load(self, now_ms: int) -> RuleSet:
+        """Reads the file and takes its rules up. Raises ``RulesError``; rules that were in force stay so."""
+        with self._refreshing:
+            self._take_up(now_ms)
+        if self.fault:
+            raise self.fault
+        return self.current
+
+    def refresh(self, now_ms: int) -> bool:
+        """Takes the file up if it changed; True if other rules are in force now. Never raises, never waits.
+
+        Between looks, ``every_ms`` apart, it costs a comparison; an unchanged file costs one ``stat``. A file with a
+        fault is tried again at each look: what ``check`` compares it with may have changed.
+        """
+        if now_ms < self._next_ms or not self._refreshing.acquire(blocking=False):
+            return False
+        try:
+            self._next_ms = now_ms + self._every_ms
+            changed = self._stamp_now() != self._stamp
+            return (changed or self.fault is not None) and self._take_up(now_ms)
+        finally:
+            self._refreshing.release()
+
+    def _stamp_now(self) -> tuple[int, ...]:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return ()
+        return (status.st_mtime_ns, status.st_size, status.st_ino)
+
+    def _take_up(self, now_ms: int) -> bool:
+        self._stamp = self._stamp_now()  # before reading: a change in between is seen at the next look
+        try:
+            content = _content(self.path)
+            digest = hashlib.sha256(content).hexdigest()
+            if digest == self._digest:
+                self.fault = None
+                return False
+            ruleset = parse_rules(_text(self.path, content), file=self.path.name)
+            faults = self._check(ruleset) if self._check else ()
+            if faults:
+                raise RulesError(faults)
+            ruleset.first(NOTHING)  # compiles the conditions here and not during the next request
+        except RulesError as error:
+            self.fault = error
+            return False
+        self._loaded, self._digest, self.fault = Loaded(ruleset, now_ms), digest, None
+        return True

@@ -1,0 +1,193 @@
+"""Environment → one frozen ``Settings``, or every fault at once. The only place that reads environment variables.
+
+Each secret may also be given as a file: ``TWILIO_AUTH_TOKEN_FILE=/run/secrets/token``. Faults name the variable
+and what is allowed, never the value.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from service.errors import ConfigurationError
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http(s) address without query or fragment, like https://router.example.com")
+    return text.rstrip("/")
+
+
+def _redis_address(text: str) -> str:
+    if urlsplit(text).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return text
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+RedisAddress = Annotated[str, AfterValidator(_redis_address)]
+Secret = Annotated[str, StringConstraints(min_length=1)]
+AccountSid = Annotated[str, StringConstraints(pattern=r"^AC[0-9a-fA-F]{32}$")]
+ApiKeySid = Annotated[str, StringConstraints(pattern=r"^SK[0-9a-fA-F]{32}$")]
+WorkspaceSid = Annotated[str, StringConstraints(pattern=r"^WS[0-9a-fA-F]{32}$")]
+
+
+class Settings(BaseModel):
+    """Every setting of the service. Field names are the variable names in lower case; descriptions feed the README."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    twilio_account_sid: AccountSid = Field(description="Account SID (AC…)")
+    twilio_auth_token: Secret = Field(
+        description="Primary auth token: checks webhook signatures, and calls the REST API when no API key is given",
+        repr=False,
+    )
+    twilio_auth_token_secondary: Secret | None = Field(
+        None,
+        description="Also accepted for signatures while a token is being rotated",
+        repr=False,
+    )
+    twilio_api_key: ApiKeySid | None = Field(None, description="API key SID (SK…) for REST calls")
+    twilio_api_secret: Secret | None = Field(None, description="Secret of that API key", repr=False)
+    twilio_workspace_sid: WorkspaceSid = Field(description="The Flex TaskRouter workspace (WS…)")
+    twilio_base_url: WebAddress | None = Field(
+        None,
+        description="Send all REST calls here instead of to Twilio (the sandbox)",
+    )
+    twilio_region: str | None = Field(None, pattern="^[a-z0-9]{2,8}$", description="Twilio region, for example ie1")
+    twilio_edge: str | None = Field(None, pattern="^[a-z0-9-]{2,24}$", description="Twilio edge, for example dublin")
+    public_base_url: WebAddress = Field(
+        description="The address under which Twilio reaches this service, with any path prefix: signatures are "
+        "checked against it",
+    )
+    redis_url: RedisAddress = Field(description="redis://, rediss:// or unix:// address of the store", repr=False)
+    rules_file: Path = Field(Path("config/rules.yaml"), description="The rules")
+    api_keys: str = Field(
+        "",
+        description="Keys of the apps that may call: `id:sha256hex:scope+scope`, separated by spaces or commas; "
+        "`flex-router keys new` makes one",
+        repr=False,
+    )
+    close_grace_s: float = Field(
+        10,
+        ge=0,
+        le=3600,
+        description="How long a lapsed invite rests before its channel is looked at",
+    )
+    look_every_s: float = Field(
+        300,
+        ge=1,
+        le=86_400,
+        description="How often an open invite is compared with Twilio even if no event came",
+    )
+    catch_up_every_s: float = Field(
+        60,
+        ge=1,
+        le=3600,
+        description="How often the Events API is read for callbacks that were lost",
+    )
+    settle_s: float = Field(
+        20,
+        ge=1,
+        le=600,
+        description="How long a create whose answer was lost is looked for before it is tried again",
+    )
+    request_budget_s: float = Field(
+        8,
+        ge=1,
+        le=9.5,
+        description="Within this time every request is answered; Studio gives up after 10 s",
+    )
+    idempotency_window_s: int = Field(
+        93_600,
+        ge=600,
+        le=2_592_000,
+        description="How long a finished invite and its idempotency key are remembered",
+    )
+    twilio_concurrency: int = Field(16, ge=1, le=256, description="Twilio calls under way at once, per process")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
+    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people")
+    host: str = Field("127.0.0.1", min_length=1, description="Address the web process listens on")
+    port: int = Field(8080, ge=1, le=65_535, description="Port the web process listens on")
+    data_dir: Path = Field(Path(".data"), description="Where `flex-router run` keeps its embedded store")
+
+    @property
+    def auth_tokens(self) -> tuple[str, ...]:
+        """The tokens a webhook may be signed with; the primary first."""
+        return tuple(token for token in (self.twilio_auth_token, self.twilio_auth_token_secondary) if token)
+
+    @property
+    def twilio_login(self) -> tuple[str, str]:
+        """User and password for REST calls: the API key where given, else the account with its token."""
+        if self.twilio_api_key and self.twilio_api_secret:
+            return self.twilio_api_key, self.twilio_api_secret
+        return self.twilio_account_sid, self.twilio_auth_token
+
+
+SECRETS = ("TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_SECONDARY", "TWILIO_API_SECRET", "REDIS_URL", "API_KEYS")
+NAMES = tuple(name.upper() for name in Settings.model_fields)
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read ``environ``. Raises ConfigurationError with all faults: missing, malformed, unreadable, mistyped."""
+    values, faults = _values(environ)
+    faults += _mistyped(environ)
+    settings = None
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        faults += [
+            _fault(item["loc"], item["type"], item["msg"], values)
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+    if bool(values.get("twilio_api_key")) != bool(values.get("twilio_api_secret")):
+        faults.append("TWILIO_API_KEY and TWILIO_API_SECRET must be given together")
+    if faults or settings is None:
+        raise ConfigurationError(tuple(dict.fromkeys(faults)))
+    return settings
+
+
+def _values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    values: dict[str, str] = {}
+    faults: list[str] = []
+    for name in NAMES:
+        if environ.get(name):
+            values[name.lower()] = environ[name]
+    for name in SECRETS:
+        path = environ.get(f"{name}_FILE")
+        if path and name.lower() in values:
+            faults.append(f"{name} and {name}_FILE are both given; keep one")
+        elif path:
+            try:
+                values[name.lower()] = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                faults.append(f"{name}_FILE cannot be read ({type(error).__name__})")
+                values[name.lower()] = "unreadable"
+    return values, faults
+
+
+def _mistyped(environ: Mapping[str, str]) -> list[str]:
+    """Names that nearly are ours: a mistyped variable would otherwise be ignored without a word."""
+    known = {*NAMES, *(f"{name}_FILE" for name in SECRETS)}
+    faults = []
+    for name in environ:
+        if name in known or "_" not in name:
+            continue
+        near = difflib.get_close_matches(name, [ours for ours in known if "_" in ours], n=1, cutoff=0.92)
+        if near:
+            faults.append(f"{name} is not a setting; did you mean {near[0]}?")
+    return faults
+
+
+def _fault(loc: tuple[int | str, ...], kind: str, message: str, values: Mapping[str, str]) -> str:
+    name = str(loc[0]).upper() if loc else "settings"
+    if kind == "missing":
+        return f"{name} is required"
+    if values.get(str(loc[0]) if loc else "") == "unreadable":
+        return f"{name}_FILE did not give a usable value"
+    message = message.removeprefix("Value error, ")
+    return f"{name}: {message[:1].lower()}{message[1:]}"

@@ -1,0 +1,139 @@
+"""A TaskRouter event arrives: find its invite, or adopt its task, and move along the table. The same path serves the
+callback, Event Streams and the catch-up, so it does not matter which of them brings an event first, or how often.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from service.model import EMPTY_PLAN, Invite, Kind, RoutingRequest, State, TaskEvent, Thread
+from service.tracking.lifecycle import EVENT_SIGNALS
+from service.tracking.records import is_invite_id
+from service.tracking.store import NONE, Outcome, Store, adopted_id
+
+FOREIGN, IRRELEVANT = "foreign", "irrelevant"
+_GUARD = "task_sid"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds from a move until the record is looked at next."""
+
+    grace_s: float
+    look_s: float
+
+    def due_after(self, signal: str, kind: Kind) -> float | str:
+        """When a record that ``signal`` has moved is due."""
+        if signal == "lapsed":
+            return self.grace_s
+        if signal == "completed":
+            return NONE
+        if signal in ("created", "accepted") and kind is Kind.TRANSFER:
+            return 0  # the agent who transferred may have to be let go
+        return self.look_s
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What became of an event: a word, and the invite it belongs to (None if it is not ours to follow)."""
+
+    word: str  # moved created ignored duplicate foreign irrelevant
+    invite_id: str | None = None
+    state: State | None = None
+
+
+def take_event(store: Store, event: TaskEvent, pace: Pace) -> Arrival:
+    """Record one event. Raises StoreUnavailableError; then nothing was recorded and the event may be given again."""
+    thread = Thread.of(event.attributes)
+    signal = EVENT_SIGNALS.get(event.type)
+    if signal is None or event.task_sid is None:
+        return Arrival(IRRELEVANT)
+    invite_id = _invite_id(store, event, event.task_sid, thread)
+    if invite_id is None:
+        return Arrival(FOREIGN)
+    outcome = _move(store, invite_id, event, thread, pace)
+    if outcome.word == "guarded":  # our id on a second task: follow that task on its own
+        invite_id = adopted_id(thread.conversation_sid, thread.channel_sid, event.task_sid) if thread else invite_id
+        outcome = _move(store, invite_id, event, thread, pace) if thread else outcome
+    if outcome.word == "missing":
+        if thread is None or signal == "completed":
+            return Arrival(FOREIGN)
+        _adopt(store, invite_id, event.task_sid, event.attributes, thread, pace)
+        outcome = _move(store, invite_id, event, thread, pace)
+    return Arrival(outcome.word, invite_id, outcome.state)
+
+
+def _invite_id(store: Store, event: TaskEvent, task_sid: str, thread: Thread | None) -> str | None:
+    ours = event.attributes.get("router_invite_id")
+    if isinstance(ours, str) and is_invite_id(ours):
+        return ours
+    if thread is not None:
+        return adopted_id(thread.conversation_sid, thread.channel_sid, task_sid)
+    return store.id_of_task(task_sid)
+
+
+def _move(store: Store, invite_id: str, event: TaskEvent, thread: Thread | None, pace: Pace) -> Outcome:
+    signal = EVENT_SIGNALS[event.type]
+    kind = Kind.TRANSFER if event.attributes.get("router_kind") == Kind.TRANSFER else Kind.ADOPTED
+    fields = {"task_sid": event.task_sid or ""} | _thread_fields(thread)
+    if signal == "lapsed":
+        fields["reason"] = event.type
+    if signal == "accepted" and event.worker_sid:
+        fields["worker_sid"] = event.worker_sid
+    outcome = store.move(
+        invite_id,
+        signal,
+        due=pace.due_after(signal, kind),
+        event_sid=event.sid,
+        guard=(_GUARD, event.task_sid or ""),
+        fields=fields,
+    )
+    if outcome.moved and thread is not None and event.task_sid:
+        _remember(store, invite_id, event.task_sid, thread)
+    return outcome
+
+
+def adopt_task(store: Store, task_sid: str, attributes: Mapping[str, object], pace: Pace) -> None:
+    """Track a live task that a look at Twilio has shown and no event has told of."""
+    thread = Thread.of(attributes)
+    if thread is not None:
+        invite_id = adopted_id(thread.conversation_sid, thread.channel_sid, task_sid)
+        _adopt(store, invite_id, task_sid, attributes, thread, pace)
+
+
+def _adopt(
+    store: Store, invite_id: str, task_sid: str, attributes: Mapping[str, object], thread: Thread, pace: Pace
+) -> None:
+    """Track a task that we have no record of: made by others, or by us before the store was lost."""
+    rule, kind = attributes.get("router_rule"), attributes.get("router_kind")
+    request = RoutingRequest(
+        kind=Kind(str(kind)) if kind in (Kind.ESCALATION, Kind.TRANSFER) else Kind.ADOPTED,
+        conversation_sid=thread.conversation_sid,
+        interaction_sid=thread.interaction_sid,
+        channel_sid=thread.channel_sid,
+    )
+    invite = Invite(
+        id=invite_id, kind=request.kind, state=State.PENDING, created_at_ms=0, request=request,
+        plan=replace(EMPTY_PLAN, rule=rule) if isinstance(rule, str) else EMPTY_PLAN,
+        interaction_sid=thread.interaction_sid, channel_sid=thread.channel_sid,
+        conversation_sid=thread.conversation_sid, invite_sid=thread.invite_sid, task_sid=task_sid,
+    )  # fmt: skip
+    if store.create(invite, due_in_s=pace.look_s).moved:
+        _remember(store, invite_id, task_sid, thread)
+
+
+def _remember(store: Store, invite_id: str, task_sid: str, thread: Thread) -> None:
+    store.link_task(task_sid, invite_id)
+    if thread.conversation_sid:
+        store.learn_thread(thread.conversation_sid, thread.interaction_sid, thread.channel_sid)
+
+
+def _thread_fields(thread: Thread | None) -> dict[str, str]:
+    if thread is None:
+        return {}
+    pairs = {
+        "interaction_sid": thread.interaction_sid,
+        "channel_sid": thread.channel_sid,
+        "conversation_sid": thread.conversation_sid,
+        "invite_sid": thread.invite_sid,
+    }
+    return {name: value for name, value in pairs.items() if value}

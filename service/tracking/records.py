@@ -1,0 +1,146 @@
+"""Invite ↔ the flat fields of its Redis hash, and the names of every key. No I/O.
+
+Key map (``NN`` is one of 64 partitions, and the hash tag that keeps a conversation's keys on one cluster node):
+
+    flex:{NN}:inv:<id>     hash    the record
+    flex:{NN}:due          zset    id → due time (epoch ms by Redis' clock); every record with something left to do
+    flex:{NN}:all          zset    id → created at
+    flex:{NN}:of:<CH|UO>   set     ids of one conversation (of one channel where the conversation is not known)
+    flex:{NN}:ev:<EV>      string  an event that was seen, in the partition of its invite
+    flex:{NN}:task:<WT>    string  invite id, in the partition of the task SID
+    flex:{NN}:thread:<CH>  hash    interaction_sid and channel_sid of a conversation
+    flex:{NN}:chan:<UO>    string  conversation SID, in the partition of the channel SID
+    flex:{NN}:idem:<key>   string  "invite id|fingerprint", in the partition of the key
+    flex:{00}:catchup, flex:{00}:catchup-turn, flex:{00}:directory
+"""
+
+import json
+import re
+import secrets
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from service.model import Invite, Kind, Mode, Origin, Plan, Release, Route, RoutingRequest, State, Target
+
+PARTITIONS = 64
+RECORD_VERSION = "1"
+
+_ID = re.compile(r"iv_([0-9]{2})_([0-9a-z]{32,33})")
+_TEXTS = ("interaction_sid", "channel_sid", "conversation_sid", "invite_sid", "task_sid", "worker_sid",
+          "predecessor", "successor", "reason")  # fmt: skip
+_NUMBERS = ("step", "attempt", "sent_at_ms", "created_at_ms")
+
+
+def partition_of(anchor: str) -> int:
+    """The partition of a SID or key: stable across processes and versions, so never change it."""
+    return zlib.crc32(anchor.encode()) % PARTITIONS
+
+
+def new_invite_id(anchor: str) -> str:
+    """A fresh id in the partition of ``anchor`` (the conversation, or the channel where that is all we have)."""
+    return f"iv_{partition_of(anchor):02d}_{secrets.token_hex(16)}"
+
+
+def next_invite_id(predecessor: str) -> str:
+    """A fresh id in the partition of the invite that lapsed."""
+    return f"{predecessor[:6]}{secrets.token_hex(16)}"
+
+
+def adopted_invite_id(anchor: str, task_sid: str) -> str:
+    """The one id under which a task that others made is tracked, whoever sees it first."""
+    return f"iv_{partition_of(anchor):02d}_a{task_sid[2:].lower()}"
+
+
+def is_invite_id(text: object) -> bool:
+    """True if ``text`` has the form of an id of ours with an existing partition."""
+    match = _ID.fullmatch(text) if isinstance(text, str) else None
+    return match is not None and int(match[1]) < PARTITIONS
+
+
+def partition_of_id(invite_id: str) -> int:
+    """The partition that an id carries."""
+    return int(invite_id[3:5])
+
+
+def key(partition: int, name: str) -> str:
+    """The full key of ``name`` in a partition."""
+    return f"flex:{{{partition:02d}}}:{name}"
+
+
+def anchored(name: str, sid: str) -> str:
+    """The full key of ``name:sid`` in the partition of that SID."""
+    return key(partition_of(sid), f"{name}:{sid}")
+
+
+def fields_of(invite: Invite) -> dict[str, str]:
+    """The record as written by a create. Unset texts are left out; times come from the store itself."""
+    fields = {name: str(value) for name in _TEXTS if (value := getattr(invite, name)) is not None}
+    return fields | {
+        "v": RECORD_VERSION,
+        "kind": invite.kind,
+        "state": invite.state,
+        "step": str(invite.step),
+        "attempt": str(invite.attempt),
+        "request": _json(asdict_request(invite.request)),
+        "plan": _json({**invite.plan.__dict__, "steps": [_route_fields(route) for route in invite.plan.steps]}),
+        "farewell_sent": _flag(invite.farewell_sent),
+        "old_agent_gone": _flag(invite.old_agent_gone),
+    }
+
+
+def invite_of(fields: Mapping[str, str], due_ms: int | None) -> Invite:
+    """The record as read. Raises KeyError or ValueError if it is not one of ours."""
+    texts = {name: fields.get(name) or None for name in _TEXTS}
+    numbers = {name: int(fields[name]) for name in _NUMBERS if fields.get(name)}
+    return Invite(
+        id=fields["id"],
+        kind=Kind(fields["kind"]),
+        state=State(fields["state"]),
+        request=_request_of(json.loads(fields["request"])),
+        plan=_plan_of(json.loads(fields["plan"])),
+        due_ms=due_ms,
+        farewell_sent=fields.get("farewell_sent") == "1",
+        old_agent_gone=fields.get("old_agent_gone") == "1",
+        **texts,  # type: ignore[arg-type]  # names and types are those of the record
+        **numbers,  # type: ignore[arg-type]
+    )
+
+
+def asdict_request(request: RoutingRequest) -> dict[str, object]:
+    """The request as a JSON object; unset fields are left out."""
+    return {name: value for name, value in asdict(_plain(request)).items() if value not in (None, {})}
+
+
+def _plain(request: RoutingRequest) -> RoutingRequest:
+    # asdict copies deeply and cannot copy a mapping proxy
+    return RoutingRequest(**{**request.__dict__, "attributes": dict(request.attributes)})
+
+
+def _route_fields(route: Route) -> dict[str, object]:
+    return {**route.__dict__, "attributes": dict(route.attributes)}
+
+
+def _request_of(data: dict[str, object]) -> RoutingRequest:
+    made: dict[str, object] = dict(data)
+    for name, kind in (("origin", Origin), ("to", Target)):
+        if isinstance(value := data.get(name), dict):
+            made[name] = kind(**value)
+    for name, enum in (("kind", Kind), ("mode", Mode), ("release", Release)):
+        if isinstance(value := data.get(name), str):
+            made[name] = enum(value)
+    return RoutingRequest(**made)  # type: ignore[arg-type]  # the dict was written by asdict_request
+
+
+def _plan_of(data: dict[str, object]) -> Plan:
+    steps = data.pop("steps")
+    assert isinstance(steps, list)
+    return Plan(steps=tuple(Route(**step) for step in steps), **data)  # type: ignore[arg-type]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _flag(value: bool) -> str:
+    return "1" if value else "0"

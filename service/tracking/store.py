@@ -1,0 +1,274 @@
+"""The open invites in Redis: create, move, claim, find. Knows keys and scripts; decides nothing.
+
+All times are Redis' own clock, so that processes whose clocks differ agree on what is due.
+Every method may raise StoreUnavailableError.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import redis
+
+from service.model import Invite, State
+from service.tracking.connection import lua, store_faults
+from service.tracking.lifecycle import TRANSITIONS
+from service.tracking.records import PARTITIONS, adopted_invite_id, anchored, fields_of, invite_of, key, partition_of_id
+
+THREAD_KEPT_S = 30 * 86_400
+EVENT_KEPT_S = 25 * 3600  # longer than the catch-up ever looks back
+
+KEEP, NONE = "keep", "none"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a script said: a word, the state that holds now, and Redis' time (epoch ms)."""
+
+    word: str  # created exists | moved ignored duplicate guarded missing
+    state: State | None
+    now_ms: int
+
+    @property
+    def moved(self) -> bool:
+        """True if this call changed the record."""
+        return self.word in ("moved", "created")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a listing is narrowed to; None does not narrow."""
+
+    state: str | None = None
+    kind: str | None = None
+    rule: str | None = None
+    channel_sid: str | None = None
+    conversation_sid: str | None = None
+
+    def match(self, invite: Invite) -> bool:
+        """True if the invite passes every filter given."""
+        pairs = (
+            (self.state, invite.state),
+            (self.kind, invite.kind),
+            (self.rule, invite.plan.rule),
+            (self.channel_sid, invite.channel_sid),
+            (self.conversation_sid, invite.conversation_sid),
+        )
+        return all(wanted is None or wanted == held for wanted, held in pairs)
+
+
+class Store:
+    """The tracked invites. Cheap to make; safe to share between threads."""
+
+    def __init__(self, client: "redis.Redis", *, keep_s: int) -> None:
+        """``keep_s``: how long a finished record and an idempotency key are remembered."""
+        self._redis = client
+        self._keep_ms = keep_s * 1000
+        self._create = client.register_script(lua("create"))
+        self._transition = client.register_script(lua("transition"))
+        self._claim = client.register_script(lua("claim"))
+        self._swap = client.register_script(lua("swap"))
+
+    def ping(self) -> None:
+        """Raises StoreUnavailableError unless Redis answers."""
+        with store_faults():
+            self._redis.ping()
+
+    def close(self) -> None:
+        """Close this process's connections; the next call opens new ones."""
+        self._redis.close()
+
+    def now_ms(self) -> int:
+        """Redis' own time, epoch milliseconds."""
+        with store_faults():
+            seconds, micros = self._redis.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    # -- one record
+
+    def create(self, invite: Invite, *, due_in_s: float) -> Outcome:
+        """Write a new record, due in ``due_in_s``. Says ``exists`` and changes nothing if that id is there."""
+        partition = partition_of_id(invite.id)
+        anchor = invite.conversation_sid or invite.channel_sid or invite.id
+        names = [f"inv:{invite.id}", "due", "all", f"of:{anchor}"]
+        pairs = [part for pair in fields_of(invite).items() for part in pair]
+        arguments: list[str | int] = [invite.id, _ms(due_in_s), THREAD_KEPT_S * 1000, *pairs]
+        with store_faults():
+            return _outcome(self._create(keys=[key(partition, name) for name in names], args=arguments))
+
+    def get(self, invite_id: str) -> Invite | None:
+        """The record, or None if there is none (any more)."""
+        return next(iter(self.get_many([invite_id])), None)
+
+    def get_many(self, invite_ids: Iterable[str]) -> list[Invite]:
+        """The records that exist, in the order asked for."""
+        with store_faults():
+            pipe = self._redis.pipeline(transaction=False)
+            for invite_id in invite_ids:
+                partition = partition_of_id(invite_id)
+                pipe.hgetall(key(partition, f"inv:{invite_id}"))
+                pipe.zscore(key(partition, "due"), invite_id)
+            answers = pipe.execute()
+        pairs = zip(answers[::2], answers[1::2], strict=True)
+        return [invite_of(fields, None if due is None else int(due)) for fields, due in pairs if fields.get("plan")]
+
+    def move(
+        self,
+        invite_id: str,
+        signal: str,
+        *,
+        due: float | str = KEEP,
+        event_sid: str | None = None,
+        guard: tuple[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Move the record along the row ``signal`` of the transition table.
+
+        ``due``: seconds from now, KEEP, or NONE to take it off the due index and let it expire.
+        ``guard``: a field that must be unset or hold this value. ``event_sid`` is taken once and then a duplicate.
+        """
+        row = TRANSITIONS[signal]
+        return self._run(invite_id, row, due=due, event_sid=event_sid, guard=guard, fields=fields)
+
+    def touch(
+        self,
+        invite_id: str,
+        state: State,
+        *,
+        due: float | str = KEEP,
+        guard: tuple[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Change fields or the due time of a record that is still in ``state``."""
+        return self._run(invite_id, {state: state}, due=due, event_sid=None, guard=guard, fields=fields)
+
+    def _run(
+        self,
+        invite_id: str,
+        row: Mapping[State, State],
+        *,
+        due: float | str,
+        event_sid: str | None,
+        guard: tuple[str, str] | None,
+        fields: Mapping[str, str] | None,
+    ) -> Outcome:
+        partition = partition_of_id(invite_id)
+        record = key(partition, f"inv:{invite_id}")
+        event = key(partition, f"ev:{event_sid}") if event_sid else record
+        moves = " ".join(f"{before}>{after}" for before, after in row.items())
+        pairs = [part for pair in (fields or {}).items() for part in pair]
+        delay = due if isinstance(due, str) else _ms(due)
+        remember = EVENT_KEPT_S * 1000 if event_sid else 0
+        arguments = [moves, delay, self._keep_ms, remember, *(guard or ("", "")), *pairs]
+        with store_faults():
+            return _outcome(self._transition(keys=[record, key(partition, "due"), event], args=arguments))
+
+    # -- due work
+
+    def claim(self, partition: int, *, lease_s: float, most: int) -> tuple[int, list[str]]:
+        """Redis' time (ms) and at most ``most`` ids that are due, each pushed ``lease_s`` ahead."""
+        with store_faults():
+            now, *ids = self._claim(keys=[key(partition, "due")], args=[_ms(lease_s), most])
+        return int(now), ids
+
+    def drop_due(self, invite_id: str) -> None:
+        """Take an id without a record off the indexes."""
+        partition = partition_of_id(invite_id)
+        with store_faults():
+            self._redis.zrem(key(partition, "due"), invite_id)
+            self._redis.zrem(key(partition, "all"), invite_id)
+
+    def due_partitions(self) -> list[int]:
+        """The partitions that have something due now (by Redis' clock), in one round trip."""
+        with store_faults():
+            now = self.now_ms()
+            pipe = self._redis.pipeline(transaction=False)
+            for partition in range(PARTITIONS):
+                pipe.zcount(key(partition, "due"), "-inf", now)
+            return [partition for partition, count in enumerate(pipe.execute()) if count]
+
+    # -- finding
+
+    def remember_key(self, name: str, value: str, *, keep_s: int) -> str:
+        """Bind an idempotency key to ``value`` unless it is bound; the value that holds comes back."""
+        with store_faults():
+            held = self._redis.set(anchored("idem", name), value, nx=True, get=True, ex=keep_s)
+        return str(held) if held else value
+
+    def rebind_key(self, name: str, *, seen: str, value: str, keep_s: int) -> str:
+        """Bind the key to ``value`` if it still holds ``seen``; the value that holds comes back."""
+        with store_faults():
+            return str(self._swap(keys=[anchored("idem", name)], args=[seen, value, keep_s * 1000]))
+
+    def link_task(self, task_sid: str, invite_id: str) -> None:
+        """Let events that carry only the task SID find the invite."""
+        with store_faults():
+            self._redis.set(anchored("task", task_sid), invite_id, ex=THREAD_KEPT_S)
+
+    def id_of_task(self, task_sid: str) -> str | None:
+        """The invite of a task, if linked."""
+        with store_faults():
+            return _text(self._redis.get(anchored("task", task_sid)))
+
+    def learn_thread(self, conversation_sid: str, interaction_sid: str, channel_sid: str) -> None:
+        """Remember which interaction and channel a conversation has."""
+        thread = anchored("thread", conversation_sid)
+        with store_faults():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.hset(thread, mapping={"interaction_sid": interaction_sid, "channel_sid": channel_sid})
+            pipe.expire(thread, THREAD_KEPT_S)
+            pipe.set(anchored("chan", channel_sid), conversation_sid, ex=THREAD_KEPT_S)
+            pipe.execute()
+
+    def thread_of(self, conversation_sid: str) -> tuple[str, str] | None:
+        """Interaction and channel of a conversation, if known."""
+        with store_faults():
+            pair = self._redis.hmget(anchored("thread", conversation_sid), ["interaction_sid", "channel_sid"])
+        return (str(pair[0]), str(pair[1])) if pair[0] and pair[1] else None
+
+    def conversation_of(self, channel_sid: str) -> str | None:
+        """The conversation of a channel, if known."""
+        with store_faults():
+            return _text(self._redis.get(anchored("chan", channel_sid)))
+
+    def of_anchor(self, sid: str) -> list[Invite]:
+        """All remembered invites of one conversation or channel."""
+        with store_faults():
+            ids = self._redis.smembers(anchored("of", sid))
+        return self.get_many(sorted(str(name) for name in ids))
+
+    def newest(self, *, before: tuple[int, str] | None, most: int) -> list[tuple[int, str]]:
+        """(created at ms, id) of the newest invites over all partitions, strictly before ``before``."""
+        top: int | str = before[0] if before else "+inf"
+        with store_faults():
+            pipe = self._redis.pipeline(transaction=False)
+            for partition in range(PARTITIONS):
+                pipe.zrevrangebyscore(key(partition, "all"), top, "-inf", start=0, num=most + 1, withscores=True)
+            rows = [(int(score), str(name)) for page in pipe.execute() for name, score in page]
+        rows.sort(reverse=True)
+        return [row for row in rows if before is None or row < before][:most]
+
+    def forget_listed(self, invite_ids: Sequence[str]) -> None:
+        """Take ids whose records have expired off the listing."""
+        with store_faults():
+            pipe = self._redis.pipeline(transaction=False)
+            for invite_id in invite_ids:
+                pipe.zrem(key(partition_of_id(invite_id), "all"), invite_id)
+            pipe.execute()
+
+
+def adopted_id(conversation_sid: str | None, channel_sid: str, task_sid: str) -> str:
+    """The id under which a task that others made is tracked."""
+    return adopted_invite_id(conversation_sid or channel_sid, task_sid)
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
+
+
+def _ms(seconds: float) -> int:
+    return max(0, int(seconds * 1000))
+
+
+def _outcome(answer: list[object]) -> Outcome:
+    word, state, now = answer
+    return Outcome(str(word), State(str(state)) if state else None, int(str(now)))

@@ -1,0 +1,170 @@
+"""How gunicorn is set up, read by gunicorn itself; and the two hooks that place workers on cores."""
+
+import os
+import runpy
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gunicorn.app.wsgiapp import WSGIApplication
+from gunicorn.config import Config
+
+Load = Callable[..., Config]
+
+SLOW = """
+import pathlib, time
+
+def app(environ, start):
+    pathlib.Path("begun").touch()
+    time.sleep(0.5)
+    start("200 OK", [])
+    return [b"done"]
+"""
+
+
+@pytest.fixture
+def load(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Load the file as `gunicorn --config` does, with these environment variables and none of the machine's."""
+
+    def loaded(**environ: str) -> Config:
+        for name in ("HOST", "PORT", "WEB_CONCURRENCY", "WEB_THREADS", "PIN_WORKERS", "LOG_LEVEL"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        path = str(repository / "config" / "gunicorn.conf.py")
+        monkeypatch.setattr("sys.argv", ["gunicorn", "--config", path, "service.app:create_app()"])
+        application = WSGIApplication()  # type: ignore[no-untyped-call]
+        config: Config | None = application.cfg
+        assert config is not None
+        return config
+
+    return loaded
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("control_socket_disable", True),
+        ("keepalive", 75),
+        ("preload_app", True),
+        ("threads", 32),
+        ("accesslog", None),
+        ("forwarded_allow_ips", []),
+        ("forwarder_headers", []),
+        ("limit_request_fields", 64),
+        ("graceful_timeout", 20),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_setting_is_what_was_measured(load: Load, setting: str, value: object) -> None:
+    assert getattr(load(), setting) == value
+
+
+def test_heartbeat_file_is_kept_in_memory(load: Load) -> None:
+    assert load().worker_tmp_dir == ("/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+
+
+@pytest.mark.parametrize(
+    ("environ", "address"),
+    [
+        ({}, ("127.0.0.1", 8080)),
+        ({"HOST": "0.0.0.0", "PORT": "9000"}, ("0.0.0.0", 9000)),
+        ({"HOST": "::1", "PORT": ""}, ("::1", 8080)),
+    ],
+    ids=["defaults", "given", "ipv6"],
+)
+def test_address_comes_from_environment(load: Load, environ: dict[str, str], address: tuple[str, int]) -> None:
+    assert load(**environ).address == [address]
+
+
+def test_workers_come_from_environment(load: Load) -> None:
+    assert load(WEB_CONCURRENCY="3").workers == 3
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
+def test_impossible_number_of_workers_stops_start(load: Load, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        load(WEB_CONCURRENCY=text)
+    assert "WEB_CONCURRENCY must be a whole number above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("quota", "allowed"),
+    [("max 100000\n", None), ("50000 100000\n", 1), ("150000 100000\n", 2), ("nonsense\n", None)],
+    ids=["none", "half_a_core", "one_and_a_half", "unreadable"],
+)
+def test_container_quota_bounds_the_cores(repository: Path, tmp_path: Path, quota: str, allowed: int | None) -> None:
+    namespace = runpy.run_path(str(repository / "config" / "gunicorn.conf.py"))
+    file = tmp_path / "cpu.max"
+    file.write_text(quota)
+    namespace["cores"].__globals__["CPU_QUOTA"] = file
+    machine = len(os.sched_getaffinity(0))
+    assert namespace["cores"]() == min(machine, allowed or machine)
+
+
+def test_new_worker_takes_the_core_set_free(load: Load) -> None:
+    config = load(WEB_CONCURRENCY="4")
+    living = {pid: SimpleNamespace(core=core) for pid, core in enumerate([0, 2, 3])}
+    worker: Any = SimpleNamespace()
+    config.pre_fork(SimpleNamespace(WORKERS=living), worker)
+    assert worker.core == 1
+
+
+@pytest.mark.parametrize(("pin", "tied"), [("1", True), ("", False)], ids=["asked", "not_asked"])
+def test_worker_is_tied_only_if_asked(load: Load, pin: str, tied: bool) -> None:
+    before = os.sched_getaffinity(0)
+    last = max(before)
+    try:
+        load(PIN_WORKERS=pin).post_fork(None, SimpleNamespace(core=len(before) - 1))
+        assert os.sched_getaffinity(0) == ({last} if tied else before)
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_real_server_starts_and_stops_cleanly(repository: Path, tmp_path: Path) -> None:
+    """With a home that cannot be written, pinned workers, and a request under way when it is told to stop."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environ = {**os.environ, "HOME": "/nonexistent", "PORT": str(port), "WEB_CONCURRENCY": "2", "PIN_WORKERS": "1"}
+    config = str(repository / "config" / "gunicorn.conf.py")
+    command = [sys.executable, "-m", "gunicorn", "--config", config, "slow:app"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
+    try:
+        with connected(port) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            await_file(tmp_path / "begun")
+            process.terminate()
+            assert b"done" in read_all(connection)
+        assert process.wait(timeout=15) == 0
+        assert "control" not in (process.stderr.read() if process.stderr else "").lower()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def connected(port: int) -> socket.socket:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=10)
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError("gunicorn did not start")
+
+
+def await_file(path: Path) -> None:
+    deadline = time.monotonic() + 10
+    while not path.exists():
+        assert time.monotonic() < deadline, "the request was not begun"
+        time.sleep(0.01)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(4096), b""))

@@ -1,0 +1,83 @@
+"""The verdict on a channel: when in doubt nothing is closed, and nothing is left in doubt for ever."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.reconcile.verdict import Act, ChannelLook, judge
+from tests.conftest import sid
+
+ALONE = ChannelLook("active", "active", ("customer",))
+
+
+def act(look: ChannelLook, *, steps_left: bool = False, on_lapse: str = "close") -> Act:
+    return judge(look, steps_left=steps_left, on_lapse=on_lapse).act
+
+
+@pytest.mark.parametrize(
+    ("look", "expected"),
+    [
+        (ALONE, Act.CLOSE),
+        (replace(ALONE, channel_status="failed"), Act.CLOSE),
+        (replace(ALONE, conversation_state="inactive"), Act.CLOSE),
+        (replace(ALONE, participant_types=("customer", "agent")), Act.RELEASE),
+        (replace(ALONE, participant_types=("supervisor",)), Act.RELEASE),
+        (replace(ALONE, participant_types=("customer", "external")), Act.RELEASE),
+        (replace(ALONE, participant_types=("customer", "unknown")), Act.LOOK_AGAIN),
+        (replace(ALONE, channel_status="inactive"), Act.RELEASE),
+        (replace(ALONE, channel_status="pause"), Act.RELEASE),
+        (replace(ALONE, channel_status="setup"), Act.LOOK_AGAIN),
+        (replace(ALONE, channel_status="transfer"), Act.LOOK_AGAIN),
+        (replace(ALONE, live_tasks=(sid("WT", 2),)), Act.RELEASE),
+        (replace(ALONE, live_tasks=(sid("WT", 1),), own_task_live=True), Act.LOOK_AGAIN),
+        (replace(ALONE, other_invites=1), Act.RELEASE),
+        (ChannelLook("closed", "closed"), Act.SETTLE),
+        (ChannelLook(None, None), Act.SETTLE),
+        (ChannelLook(None, "closed"), Act.SETTLE),
+        (ChannelLook("closed", None), Act.SETTLE),
+        (ChannelLook("closed", "active"), Act.CLOSE_CONVERSATION),
+        (ChannelLook(None, "active"), Act.CLOSE_CONVERSATION),
+        (ChannelLook("closed", "active", other_invites=1), Act.RELEASE),
+    ],
+    ids=lambda value: value.name if isinstance(value, Act) else "",
+)
+def test_look_leads_to_act(look: ChannelLook, expected: Act) -> None:
+    assert act(look) is expected
+
+
+def test_further_step_comes_before_closing() -> None:
+    assert act(ALONE, steps_left=True) is Act.NEXT_STEP
+
+
+def test_further_step_waits_for_nobody_served() -> None:
+    assert act(replace(ALONE, participant_types=("agent",)), steps_left=True) is Act.RELEASE
+
+
+def test_rule_may_leave_it_open() -> None:
+    assert act(ALONE, on_lapse="leave") is Act.RELEASE
+
+
+LOOKS = st.builds(
+    ChannelLook,
+    channel_status=st.sampled_from(["setup", "active", "failed", "closed", "inactive", "pause", "transfer", None]),
+    conversation_state=st.sampled_from(["initializing", "active", "inactive", "closed", None]),
+    participant_types=st.lists(st.sampled_from(["customer", "agent", "supervisor", "external", "unknown"])).map(tuple),
+    live_tasks=st.lists(st.just(sid("WT", 2)), max_size=1).map(tuple),
+    own_task_live=st.booleans(),
+    other_invites=st.integers(0, 2),
+)
+
+
+@given(LOOKS, st.booleans(), st.sampled_from(["close", "leave"]))
+def test_open_channel_with_anybody_is_never_ended(look: ChannelLook, steps_left: bool, on_lapse: str) -> None:
+    attended = set(look.participant_types) - {"customer"} or look.live_tasks or look.other_invites
+    open_channel = look.channel_status not in ("closed", None)
+    if open_channel and (attended or look.channel_status in ("inactive", "pause", "setup", "transfer")):
+        assert act(look, steps_left=steps_left, on_lapse=on_lapse) in (Act.RELEASE, Act.LOOK_AGAIN)
+
+
+@given(LOOKS)
+def test_every_verdict_says_why(look: ChannelLook) -> None:
+    assert judge(look, steps_left=False, on_lapse="close").reason

@@ -1,0 +1,170 @@
+"""The file in force: good changes are taken up, bad ones never."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from service.rules.faults import Fault, RulesError
+from service.rules.loading import RulesFile
+from service.rules.ruleset import RuleSet
+
+GOOD = "version: 1\ndefault: {workflow: everyone}\n"
+BETTER = "version: 1\ndefault: {workflow: callbacks}\n"
+BAD = "version: 1\ndefault: {workflwo: callbacks}\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    found = tmp_path / "rules.yaml"
+    found.write_text(GOOD)
+    return found
+
+
+@pytest.fixture
+def rules(path: Path) -> RulesFile:
+    found = RulesFile(path, every_ms=1000)
+    found.load(now_ms=5)
+    return found
+
+
+def change(path: Path, text: str) -> None:
+    """Writes ``text`` as editors and config maps do: a new file in place of the old."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    os.replace(new, path)
+
+
+def workflow(rules: RulesFile) -> str:
+    """What the rules in force say."""
+    return rules.current.default.steps[0].workflow.text
+
+
+def test_loaded_rules_are_in_force(rules: RulesFile) -> None:
+    assert (workflow(rules), rules.loaded_at_ms, rules.fault) == ("everyone", 5, None)
+
+
+def test_changed_file_is_taken_up(rules: RulesFile, path: Path) -> None:
+    change(path, BETTER)
+    assert rules.refresh(2000) is True
+    assert (workflow(rules), rules.loaded_at_ms) == ("callbacks", 2000)
+
+
+def test_unchanged_file_changes_nothing(rules: RulesFile) -> None:
+    assert rules.refresh(2000) is False
+    assert rules.loaded_at_ms == 5
+
+
+def test_touched_file_changes_nothing(rules: RulesFile, path: Path) -> None:
+    change(path, GOOD)
+    assert rules.refresh(2000) is False
+    assert rules.loaded_at_ms == 5
+
+
+def test_file_is_looked_at_once_an_interval(rules: RulesFile, path: Path) -> None:
+    rules.refresh(2000)
+    change(path, BETTER)
+    assert rules.refresh(2999) is False
+    assert rules.refresh(3000) is True
+
+
+BROKEN = {"faulty": BAD, "no-yaml": "a: [", "no-text": None}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_broken_file_leaves_good_rules_in_force(rules: RulesFile, path: Path, text: str | None) -> None:
+    change(path, text) if text else path.write_bytes(b"version: 1\n# \xff\n")
+    assert rules.refresh(2000) is False
+    assert workflow(rules) == "everyone"
+    assert rules.fault is not None
+
+
+def test_place_of_a_byte_that_is_no_text_is_told(path: Path) -> None:
+    path.write_bytes(b"version: 1\n# \xff\n")
+    with pytest.raises(RulesError, match=r"rules.yaml:2:3: the file is not UTF-8"):
+        RulesFile(path).load(now_ms=1)
+
+
+def test_vanished_file_leaves_good_rules_in_force(rules: RulesFile, path: Path) -> None:
+    path.unlink()
+    assert rules.refresh(2000) is False
+    assert workflow(rules) == "everyone"
+    assert "cannot be read: No such file" in str(rules.fault)
+
+
+def test_mended_file_clears_the_fault(rules: RulesFile, path: Path) -> None:
+    change(path, BAD)
+    rules.refresh(2000)
+    change(path, BETTER)
+    assert rules.refresh(4000) is True
+    assert (workflow(rules), rules.fault) == ("callbacks", None)
+
+
+def test_file_put_back_clears_the_fault(rules: RulesFile, path: Path) -> None:
+    change(path, BAD)
+    rules.refresh(2000)
+    change(path, GOOD)
+    assert rules.refresh(4000) is False
+    assert (workflow(rules), rules.loaded_at_ms, rules.fault) == ("everyone", 5, None)
+
+
+def test_too_large_file_is_refused(path: Path) -> None:
+    path.write_text(GOOD + "#" * 1_000_000)
+    with pytest.raises(RulesError, match="1000000 bytes at most"):
+        RulesFile(path).load(now_ms=1)
+
+
+def test_first_load_raises_on_faults(path: Path) -> None:
+    path.write_text(BAD)
+    with pytest.raises(RulesError, match=r"rules.yaml:2:11: there is no key 'workflwo'"):
+        RulesFile(path).load(now_ms=1)
+
+
+def test_nothing_is_in_force_before_loading(path: Path) -> None:
+    with pytest.raises(RuntimeError, match="no rules have been loaded"):
+        _ = RulesFile(path).current
+
+
+def no_callbacks(ruleset: RuleSet) -> tuple[Fault, ...]:
+    """A check that only an outsider can make."""
+    name = ruleset.default.steps[0].workflow
+    return (ruleset.source.fault(name.place, "no such workflow"),) if name.text == "callbacks" else ()
+
+
+def test_rules_that_fail_the_check_are_not_taken_up(path: Path) -> None:
+    rules = RulesFile(path, check=no_callbacks)
+    rules.load(now_ms=1)
+    change(path, BETTER)
+    assert rules.refresh(9000) is False
+    assert workflow(rules) == "everyone"
+    assert rules.fault is not None
+    assert rules.fault.faults[0].message == "no such workflow"
+
+
+def test_rules_are_taken_up_once_the_check_passes(path: Path) -> None:
+    faults = [Fault("rules.yaml", 1, 1, "no such queue yet")]
+    rules = RulesFile(path, check=lambda _: tuple(faults))
+    with pytest.raises(RulesError, match="no such queue yet"):
+        rules.load(now_ms=1)
+    faults.clear()
+    assert rules.refresh(9000) is True
+    assert (workflow(rules), rules.fault) == ("everyone", None)
+
+
+def test_refresh_never_waits_for_another(path: Path) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(ruleset: RuleSet) -> tuple[Fault, ...]:
+        entered.set()
+        leave.wait(10)
+        return ()
+
+    rules = RulesFile(path, check=slow)
+    loading = threading.Thread(target=rules.load, args=(1,))
+    loading.start()
+    assert entered.wait(10)
+    assert rules.refresh(2) is False
+    leave.set()
+    loading.join(10)
+    assert workflow(rules) == "everyone"

@@ -1,0 +1,203 @@
+"""The judge: each of its lists provoked, and what it must not put there."""
+
+from collections.abc import Callable
+
+import pytest
+
+from service.sandbox.acts import customer_writes
+from service.sandbox.channels import note_closing, update_channel
+from service.sandbox.conversations import end_conversation
+from service.sandbox.judge import verdict
+from service.sandbox.seats import agents_on, close_participant, leave_with_task
+from service.sandbox.state import Conversation
+from service.sandbox.tasks import complete, delete
+from service.sandbox.world import World
+from tests.sandbox.scenes import (
+    arrival,
+    channel_of,
+    conversation_of,
+    does,
+    escalate,
+    invite,
+    pass_time,
+    routing,
+    standing_world,
+    waiting_task,
+)
+
+Scene = Callable[[World], Conversation]
+
+
+def unanswered(world: World) -> Conversation:
+    task = waiting_task(world, routing(world, timeout=60))
+    pass_time(world, 60)
+    return conversation_of(world, task)
+
+
+def deleted(world: World) -> Conversation:
+    task = waiting_task(world)
+    delete(world, task)
+    return conversation_of(world, task)
+
+
+def completed_by_api(world: World) -> Conversation:
+    task = waiting_task(world)
+    does(world, "alice", "accept")
+    complete(world, task)
+    leave_with_task(world, task)
+    return conversation_of(world, task)
+
+
+def channel_closed_only(world: World) -> Conversation:
+    task = waiting_task(world)
+    update_channel(world, channel_of(world, task), "closed", {"status": "closed"})
+    conversation_of(world, task).state = "active"
+    return conversation_of(world, task)
+
+
+def dead_invite_after_leaving(world: World) -> Conversation:
+    conversation = arrival(world, interaction=True)
+    invite(world, world.channels[conversation.channel_sids[0]], routing(world, timeout=60))
+    pass_time(world, 60)
+    return conversation
+
+
+def never_in_flex(world: World) -> Conversation:
+    return arrival(world)
+
+
+def waiting(world: World) -> Conversation:
+    return conversation_of(world, waiting_task(world))
+
+
+def served(world: World) -> Conversation:
+    task = waiting_task(world)
+    does(world, "alice", "accept")
+    return conversation_of(world, task)
+
+
+def closed_afterwards(world: World) -> Conversation:
+    conversation = unanswered(world)
+    update_channel(world, world.channels[conversation.channel_sids[0]], "closed", None)
+    return conversation
+
+
+def left(world: World) -> Conversation:
+    conversation = served(world)
+    does(world, "alice", "leave")
+    return conversation
+
+
+def parked(world: World) -> Conversation:
+    conversation = served(world)
+    channel = world.channels[conversation.channel_sids[0]]
+    close_participant(world, channel, agents_on(channel)[0])
+    return conversation
+
+
+def came_through_flex(world: World) -> Conversation:
+    return arrival(world, interaction=True)
+
+
+def conversation_closed_only(world: World) -> Conversation:
+    conversation = unanswered(world)
+    end_conversation(world, conversation)
+    return conversation
+
+
+def second_interaction_waits(world: World) -> Conversation:
+    conversation = unanswered(world)
+    escalate(world, conversation)
+    return conversation
+
+
+@pytest.mark.parametrize(
+    "scene", [unanswered, deleted, completed_by_api, channel_closed_only, dead_invite_after_leaving]
+)
+def test_unattended_conversation_is_orphaned(scene: Scene) -> None:
+    world = standing_world()
+    conversation = scene(world)
+    assert verdict(world)["orphaned"] == [conversation.sid]
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        never_in_flex,
+        waiting,
+        served,
+        closed_afterwards,
+        left,
+        parked,
+        came_through_flex,
+        conversation_closed_only,
+        second_interaction_waits,
+    ],
+)
+def test_attended_conversation_is_not_orphaned(scene: Scene) -> None:
+    world = standing_world()
+    scene(world)
+    assert verdict(world)["orphaned"] == []
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"router_invite_id": "I1"}, {"execution_sid": "FN1"}, {"idempotency_key": "K1"}]
+)
+def test_two_tasks_of_one_request_are_double(attributes: dict[str, object]) -> None:
+    world = standing_world()
+    task = waiting_task(world, routing(world, attributes=attributes))
+    invite(world, channel_of(world, task), routing(world, attributes=attributes))
+    assert verdict(world)["double_invited"] == [conversation_of(world, task).sid]
+
+
+def test_doubles_are_seen_across_conversations() -> None:
+    world = standing_world()
+    tasks = [waiting_task(world, routing(world, attributes={"router_invite_id": "I1"})) for _ in range(2)]
+    details = verdict(world)["details"]
+    assert isinstance(details, dict)
+    assert details["double_invited"][0]["task_sids"] == [task.sid for task in tasks]
+
+
+def test_two_requests_are_not_double() -> None:
+    world = standing_world()
+    task = waiting_task(world, routing(world, attributes={"router_invite_id": "I1"}))
+    invite(world, channel_of(world, task), routing(world, attributes={"router_invite_id": "I2"}))
+    assert verdict(world)["double_invited"] == []
+
+
+def test_api_close_under_an_agent_is_noted() -> None:
+    world = standing_world()
+    conversation = served(world)
+    update_channel(world, world.channels[conversation.channel_sids[0]], "closed", {"status": "closed"})
+    assert verdict(world)["closed_under_agent"] == [conversation.sid]
+
+
+@pytest.mark.parametrize("scene", [unanswered, parked])
+def test_api_close_without_an_agent_is_fine(scene: Scene) -> None:
+    world = standing_world()
+    conversation = scene(world)
+    update_channel(world, world.channels[conversation.channel_sids[0]], "closed", {"status": "closed"})
+    assert verdict(world)["closed_under_agent"] == []
+
+
+def test_agent_who_hung_up_is_not_closed_under() -> None:
+    world = standing_world()
+    conversation = served(world)
+    does(world, "alice", "wrapup")
+    note_closing(world, world.channels[conversation.channel_sids[0]])
+    assert verdict(world)["closed_under_agent"] == []
+
+
+def test_customer_who_comes_back_gets_a_new_task() -> None:
+    world = standing_world()
+    task = waiting_task(world, routing(world, attributes={"router_invite_id": "I1", "topic": "billing"}))
+    does(world, "alice", "accept")
+    does(world, "alice", "leave")
+    with world.turn():
+        customer_writes(world, conversation_of(world, task), "I am back")
+    again = world.tasks_of(channel_of(world, task))[-1]
+    assert (again.status, again.attributes["topic"], "router_invite_id" in again.attributes) == (
+        "reserved",
+        "billing",
+        False,
+    )

@@ -1,0 +1,223 @@
+"""The store on a real server: create, move, claim, find."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+import redis
+
+from service.errors import StoreUnavailableError
+from service.model import EMPTY_PLAN, Invite, Kind, Mode, Origin, Plan, Release, Route, RoutingRequest, State, Target
+from service.tracking.connection import connect
+from service.tracking.records import PARTITIONS, is_invite_id, key, new_invite_id, partition_of, partition_of_id
+from service.tracking.store import KEEP, NONE, Filters, Store
+from tests.conftest import sid
+
+CH = sid("CH", 4)
+
+
+def draft(conversation: str = CH, **more: object) -> Invite:
+    route = Route(sid("WW", 1), "everyone", priority=5, attributes={"skill": "tax"})
+    request = RoutingRequest(
+        Kind.TRANSFER, conversation, attributes={"topic": "täx", "n": [1, None]}, origin=Origin(sid("WK", 1)),
+        to=Target("queue", "billing"), mode=Mode.COLD, release=Release.ON_ACCEPT,
+    )  # fmt: skip
+    invite = Invite(
+        id=new_invite_id(conversation), kind=Kind.TRANSFER, state=State.REQUESTED, created_at_ms=0, request=request,
+        plan=Plan("tax", "ab" * 32, (route,), "leave", "Bye"), conversation_sid=conversation,
+    )  # fmt: skip
+    return replace(invite, **more)  # type: ignore[arg-type]
+
+
+def test_record_comes_back_as_it_went(store: Store) -> None:
+    invite = draft()
+    written = store.create(invite, due_in_s=60)
+    found = store.get(invite.id)
+    assert found is not None
+    assert found == replace(invite, created_at_ms=written.now_ms, due_ms=written.now_ms + 60_000)
+
+
+def test_second_create_changes_nothing(store: Store) -> None:
+    invite = draft()
+    store.create(invite, due_in_s=60)
+    store.move(invite.id, "created", due=60)
+    assert store.create(invite, due_in_s=0).word == "exists"
+    assert store.get(invite.id).state is State.PENDING  # type: ignore[union-attr]
+
+
+def test_event_counts_once(store: Store) -> None:
+    invite = draft()
+    store.create(invite, due_in_s=60)
+    words = [store.move(invite.id, "created", event_sid=sid("EV", 1)).word for _ in range(3)]
+    assert words == ["moved", "duplicate", "duplicate"]
+
+
+def test_move_outside_the_table_is_ignored(store: Store) -> None:
+    invite = draft()
+    store.create(invite, due_in_s=60)
+    store.move(invite.id, "completed", due=NONE)
+    late = store.move(invite.id, "lapsed", due=0)
+    assert (late.word, late.state) == ("ignored", State.COMPLETED)
+
+
+def test_unknown_invite_is_missing(store: Store) -> None:
+    assert store.move(new_invite_id(CH), "lapsed", due=0).word == "missing"
+
+
+def test_guard_stops_second_taker(store: Store) -> None:
+    invite = draft()
+    store.create(invite, due_in_s=60)
+    takes = [
+        store.touch(invite.id, State.REQUESTED, guard=("attempt", "0"), fields={"attempt": "1"}).word for _ in range(2)
+    ]
+    assert takes == ["moved", "guarded"]
+
+
+def test_guarded_event_can_come_again(store: Store) -> None:
+    invite = draft(task_sid=sid("WT", 1))
+    store.create(invite, due_in_s=60)
+    other = store.move(invite.id, "created", event_sid=sid("EV", 7), guard=("task_sid", sid("WT", 2)))
+    own = store.move(invite.id, "created", event_sid=sid("EV", 7), guard=("task_sid", sid("WT", 1)))
+    assert (other.word, own.word) == ("guarded", "moved")
+
+
+def test_final_record_leaves_due_and_expires(store: Store, client: "redis.Redis") -> None:
+    invite = draft()
+    store.create(invite, due_in_s=0)
+    store.move(invite.id, "completed", due=NONE)
+    partition = partition_of_id(invite.id)
+    assert client.zscore(key(partition, "due"), invite.id) is None
+    assert 3_590_000 < client.pttl(key(partition, f"inv:{invite.id}")) <= 3_600_000
+
+
+def test_live_record_never_expires(store: Store, client: "redis.Redis") -> None:
+    invite = draft()
+    store.create(invite, due_in_s=0)
+    store.move(invite.id, "created", due=5)
+    assert client.pttl(key(partition_of_id(invite.id), f"inv:{invite.id}")) == -1
+
+
+def test_claim_takes_due_work_once(store: Store) -> None:
+    invite = draft()
+    store.create(invite, due_in_s=0)
+    partition = partition_of_id(invite.id)
+    assert store.due_partitions() == [partition]
+    assert store.claim(partition, lease_s=30, most=10)[1] == [invite.id]
+    assert store.claim(partition, lease_s=30, most=10)[1] == []
+    assert store.due_partitions() == []
+
+
+def test_lapsed_lease_gives_work_back(store: Store) -> None:
+    invite = draft()
+    store.create(invite, due_in_s=0)
+    partition = partition_of_id(invite.id)
+    store.claim(partition, lease_s=0, most=10)
+    assert store.claim(partition, lease_s=0, most=10)[1] == [invite.id]
+
+
+def test_parallel_claims_share_without_overlap(store: Store) -> None:
+    for _ in range(40):
+        store.create(draft(), due_in_s=0)
+    taken: list[str] = []
+    partition = partition_of(CH)
+
+    def take() -> None:
+        while ids := store.claim(partition, lease_s=30, most=3)[1]:
+            taken.extend(ids)
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 40
+    assert len(set(taken)) == 40
+
+
+def test_kept_due_time_stays(store: Store) -> None:
+    invite = draft()
+    written = store.create(invite, due_in_s=90)
+    store.move(invite.id, "created", due=KEEP)
+    assert store.get(invite.id).due_ms == written.now_ms + 90_000  # type: ignore[union-attr]
+
+
+def test_key_belongs_to_first_taker(store: Store) -> None:
+    assert store.remember_key("k", "a|1", keep_s=60) == "a|1"
+    assert store.remember_key("k", "b|1", keep_s=60) == "a|1"
+
+
+def test_key_is_rebound_by_one(store: Store) -> None:
+    store.remember_key("k", "a|1", keep_s=60)
+    assert store.rebind_key("k", seen="a|1", value="b|1", keep_s=60) == "b|1"
+    assert store.rebind_key("k", seen="a|1", value="c|1", keep_s=60) == "b|1"
+
+
+def test_thread_is_found_both_ways(store: Store) -> None:
+    store.learn_thread(CH, sid("KD", 1), sid("UO", 2))
+    assert store.thread_of(CH) == (sid("KD", 1), sid("UO", 2))
+    assert store.conversation_of(sid("UO", 2)) == CH
+    assert store.thread_of(sid("CH", 99)) is None
+
+
+def test_task_leads_to_invite(store: Store) -> None:
+    store.link_task(sid("WT", 1), "iv_00_x")
+    assert store.id_of_task(sid("WT", 1)) == "iv_00_x"
+    assert store.id_of_task(sid("WT", 2)) is None
+
+
+def test_listing_is_newest_first_over_partitions(store: Store) -> None:
+    made = []
+    for number in range(30):
+        invite = draft(sid("CH", number))
+        made.append((store.create(invite, due_in_s=60).now_ms, invite.id))
+    made.sort(reverse=True)
+    first = store.newest(before=None, most=12)
+    rest = store.newest(before=first[-1], most=100)
+    assert first + rest == made
+
+
+def test_all_invites_of_a_conversation(store: Store) -> None:
+    ours = [draft(), draft()]
+    for invite in [*ours, draft(sid("CH", 77))]:
+        store.create(invite, due_in_s=60)
+    assert {invite.id for invite in store.of_anchor(CH)} == {invite.id for invite in ours}
+
+
+@pytest.mark.parametrize(
+    ("filters", "fits"),
+    [
+        (Filters(), True),
+        (Filters(state="requested", rule="tax", kind="transfer"), True),
+        (Filters(state="pending"), False),
+        (Filters(rule="other"), False),
+        (Filters(conversation_sid=sid("CH", 5)), False),
+    ],
+    ids=["none", "all fit", "state", "rule", "conversation"],
+)
+def test_filter_narrows(filters: Filters, fits: bool) -> None:
+    assert filters.match(draft()) is fits
+
+
+def test_ids_spread_over_all_partitions() -> None:
+    partitions = {partition_of(sid("CH", number)) for number in range(2000)}
+    assert partitions == set(range(PARTITIONS))
+
+
+@pytest.mark.parametrize("text", ["", "iv_99_" + "a" * 32, "iv_01_" + "A" * 32, "../x", 7, None, "iv_01_" + "a" * 99])
+def test_foreign_id_is_not_ours(text: object) -> None:
+    assert not is_invite_id(text)
+
+
+def test_dead_server_is_a_named_fault() -> None:
+    dead = Store(connect("redis://127.0.0.1:1/0"), keep_s=60)
+    with pytest.raises(StoreUnavailableError) as caught:
+        dead.get(new_invite_id(CH))
+    assert caught.value.retryable
+
+
+def test_empty_plan_survives_the_trip(store: Store) -> None:
+    invite = draft(plan=EMPTY_PLAN, request=RoutingRequest(Kind.ADOPTED))
+    store.create(invite, due_in_s=1)
+    found = store.get(invite.id)
+    assert found is not None
+    assert (found.plan, found.request, found.route) == (EMPTY_PLAN, invite.request, None)
