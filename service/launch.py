@@ -173,7 +173,7 @@ def _sandbox_settings(
         "TWILIO_BASE_URL": sandbox,
     }
     # quicker than a real workspace needs, for whoever watches
-    eased = {"PUBLIC_BASE_URL": service, "CLOSE_GRACE_S": "3", "CATCH_UP_EVERY_S": "15"}
+    eased = {"PUBLIC_BASE_URL": service, "CLOSE_GRACE_S": "3", "CATCH_UP_EVERY_S": "15", "LOOK_EVERY_S": "30"}
     return ours | {name: value for name, value in eased.items() if not environ.get(name)}
 
 

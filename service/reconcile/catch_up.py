@@ -18,6 +18,7 @@ log = structlog.stdlib.get_logger("service.catch_up")
 
 OVERLAP_MS = 120_000  # events may appear in the API a little later than they happened
 FIRST_READ_MINUTES = 24 * 60
+CLOCKS_APART_MS = 15 * 60_000  # where no event tells Twilio's time, ours is taken, and may be wrong by this much
 
 
 def catch_up(parts: Parts, *, every_s: float) -> int | None:
@@ -31,9 +32,8 @@ def catch_up(parts: Parts, *, every_s: float) -> int | None:
         cursor = parts.notes.read_cursor()
         events = _read(parts, cursor)
         words = [take_event(parts.store, event, parts.pace).word for event in events]
-        newest = max((event.at_ms for event in events), default=0)
-        if newest > (cursor or 0):
-            parts.notes.write_cursor(newest)
+        start = parts.store.now_ms() - CLOCKS_APART_MS if cursor is None else cursor
+        parts.notes.write_cursor(max([start, *(event.at_ms for event in events)]))
     except RouterError:
         parts.notes.give_turn_back()
         raise

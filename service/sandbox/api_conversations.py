@@ -68,7 +68,7 @@ def _conversations(routes: Blueprint, world: World) -> None:
     @routes.get("/Conversations")
     def list_conversations() -> Response:
         state = query("State")
-        found = [one for one in world.conversations.values() if state in (None, one.state)]
+        found = [one for one in world.conversations.values() if state in (None, one.state) and not one.deleted]
         return page(world, "conversations", found[::-1], lambda one: conversation_json(world, one))
 
     @routes.post("/Conversations")
@@ -94,6 +94,7 @@ def _conversations(routes: Blueprint, world: World) -> None:
         conversation = world.conversation(sid)
         _close_by_api(world, conversation)
         change_state(world, conversation, "closed")
+        conversation.deleted = True
         return Response(status=204)
 
 

@@ -37,17 +37,18 @@ def add_member(world: World, conversation: Conversation, member: Member) -> Memb
         if bound is not None:
             raise Refused(f"A binding for this participant and proxy address already exists in {bound.sid}",
                           status=409, code=BOUND_ELSEWHERE)  # fmt: skip
+        world.bindings[member.address, member.proxy_address] = conversation
     conversation.members.append(member)
     return member
 
 
 def bound_to(world: World, address: str, proxy: str | None) -> Conversation | None:
     """The conversation, not closed, in which this pair of addresses is."""
-    for conversation in world.conversations.values():
-        pairs = {(one.address, one.proxy_address) for one in conversation.members}
-        if conversation.state != "closed" and (address, proxy) in pairs:
-            return conversation
-    return None
+    conversation = world.bindings.get((address, proxy))
+    if conversation is None or conversation.state == "closed":
+        return None
+    pairs = {(one.address, one.proxy_address) for one in conversation.members}
+    return conversation if (address, proxy) in pairs else None
 
 
 def add_message(world: World, conversation: Conversation, author: str, body: str, *, by_api: bool) -> Message:

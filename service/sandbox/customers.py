@@ -69,16 +69,10 @@ def _some_address(world: World, channel_type: str) -> str:
 
 def _free_proxy(world: World, channel_type: str, address: str) -> str:
     """The first of the company's addresses that this customer is not talking to."""
-    taken = {
-        member.proxy_address
-        for conversation in world.conversations.values()
-        for member in conversation.members
-        if conversation.state != "closed" and member.address == address
-    }
     index = 0
-    while (proxy := _our_address(channel_type, index)) in taken:
+    while bound_to(world, address, _our_address(channel_type, index)):
         index += 1
-    return proxy
+    return _our_address(channel_type, index)
 
 
 def _our_address(channel_type: str, index: int) -> str:

@@ -58,8 +58,16 @@ def _record(world: World, event_type: str, subject: tuple[str, str], data: dict[
     if "TaskSid" in data:
         world.events_of_task[data["TaskSid"]].append(event)
     if len(world.events) > KEPT:
-        del world.events[: KEPT // 10]
+        _forget(world, KEPT // 10)
     _post(world, event)
+
+
+def _forget(world: World, count: int) -> None:
+    """The oldest go, from both lists."""
+    for event in world.events[:count]:
+        if "TaskSid" in event.data:
+            world.events_of_task[event.data["TaskSid"]].remove(event)
+    del world.events[:count]
 
 
 def _post(world: World, event: Event) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 
 from service.sandbox.asked import Asked, read_routing
 from service.sandbox.channels import fail_channel
-from service.sandbox.conversations import create_conversation
+from service.sandbox.conversations import BOUND_ELSEWHERE, add_member, bound_to, create_conversation
 from service.sandbox.refusals import Refused
 from service.sandbox.routing import settle
 from service.sandbox.seats import add_participant
@@ -139,15 +139,22 @@ def _check_second(world: World, conversation: Conversation) -> None:
 
 
 def _made_conversation(world: World, channel: Mapping[str, object]) -> Conversation:
-    conversation = create_conversation(world, channel_type=str(channel["type"]))
     people = channel.get("participants")
-    for person in people if isinstance(people, list) else []:
-        given = person if isinstance(person, Mapping) else {}
-        member = Member(new_sid("MB"), world.now(), world.now())
-        member.identity = _text(given.get("identity"))
-        member.address, member.proxy_address = _text(given.get("address")), _text(given.get("proxy_address"))
-        conversation.members.append(member)
+    members = [_member(world, person) for person in (people if isinstance(people, list) else [])]
+    for member in members:
+        if member.address and bound_to(world, member.address, member.proxy_address):
+            raise Refused("A participant is in another open Conversation", status=409, code=BOUND_ELSEWHERE)
+    conversation = create_conversation(world, channel_type=str(channel["type"]))
+    for member in members:
+        add_member(world, conversation, member)
     return conversation
+
+
+def _member(world: World, person: object) -> Member:
+    given = person if isinstance(person, Mapping) else {}
+    member = Member(new_sid("MB"), world.now(), world.now(), identity=_text(given.get("identity")))
+    member.address, member.proxy_address = _text(given.get("address")), _text(given.get("proxy_address"))
+    return member
 
 
 def _open(world: World, channel: Channel, conversation: Conversation) -> None:

@@ -60,7 +60,7 @@ class RunningSandbox:
 
     def __init__(self, options: SandboxOptions) -> None:
         self._server = Server(options.host, options.port, _nothing_yet)
-        self.port: int = self._server.server_port
+        self.port: int = self._server.port
         self.base_url = f"http://{_reachable(options.host)}:{self.port}"
         self.world = new_world(_seed(options, self.base_url))
         journal = Journal(self.world.clock.now)
@@ -160,6 +160,7 @@ def _answers(app: Flask, rig: Rig) -> None:
     @app.before_request
     def login() -> None:
         if request.path.startswith("/v1/"):
+            rig.world.origin = request.host_url.rstrip("/")  # links lead to where the caller came
             check_login(rig.world.account)
 
     @app.after_request

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_BODY = 1024 * 1024
 IDLE_S = 75
+BACKLOG = 256
 
 
 class Handler(WSGIRequestHandler):
@@ -80,15 +81,14 @@ class Handler(WSGIRequestHandler):
 
 
 class Server(ThreadedWSGIServer):
-    """Listens from the moment it is made."""
+    """Listens from the moment it is made. Raises OSError if the port is taken."""
 
-    request_queue_size = 256
     daemon_threads = True
 
     def __init__(self, host: str, port: int, app: "WSGIApplication") -> None:
-        super().__init__(host, port, app, Handler)
-        self.log_startup = lambda: None  # type: ignore[method-assign]
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # werkzeug would end the process if the port were taken
+        with socket.create_server((host, port), backlog=BACKLOG) as listening:
+            super().__init__(host, port, app, Handler, fd=listening.fileno())
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Connections that break are the caller's affair, or ordered."""

@@ -265,6 +265,7 @@ class Conversation:
     channel_type: str
     created: float
     updated: float
+    deleted: bool = False
     friendly_name: str | None = None
     unique_name: str | None = None
     attributes: str = "{}"

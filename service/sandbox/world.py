@@ -60,6 +60,7 @@ class World:
     interactions: dict[str, Interaction] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     conversations: dict[str, Conversation] = field(default_factory=dict)
+    bindings: dict[tuple[str, str | None], Conversation] = field(default_factory=dict)  # the latest of each pair
     events: list[Event] = field(default_factory=list)
     events_of_task: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
     reservations_of_task: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -108,7 +109,10 @@ class World:
         """A conversation by SID or unique name. Raises Refused (404) otherwise."""
         if sid not in self.conversations:
             sid = next((one.sid for one in self.conversations.values() if one.unique_name == sid), sid)
-        return _shown(self.conversations, sid, f"/Conversations/{sid}")
+        found = _shown(self.conversations, sid, f"/Conversations/{sid}")
+        if found.deleted:
+            raise not_found(f"/Conversations/{sid}")
+        return found
 
     def worker(self, sid: str) -> Worker:
         """A worker by SID. Raises Refused (404) otherwise."""

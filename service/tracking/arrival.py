@@ -66,9 +66,11 @@ def _invite_id(store: Store, event: TaskEvent, task_sid: str, thread: Thread | N
     ours = event.attributes.get("router_invite_id")
     if isinstance(ours, str) and is_invite_id(ours):
         return ours
-    if thread is not None:
+    # attributes can be missing from an event, or have been replaced by another application: the task itself is known
+    linked = store.id_of_task(task_sid)
+    if linked is None and thread is not None:
         return adopted_id(thread.conversation_sid, thread.channel_sid, task_sid)
-    return store.id_of_task(task_sid)
+    return linked
 
 
 def _move(store: Store, invite_id: str, event: TaskEvent, thread: Thread | None, pace: Pace) -> Outcome:

@@ -30,9 +30,9 @@ class Caller:
         answered: dict[str, Any] = response.json()
         return answered
 
-    def get(self, path: str, **query: object) -> requests.Response:
+    def get(self, path: str, **query: str | int) -> requests.Response:
         """GET of an API."""
-        return self.session.get(f"{self.base_url}{path}", params=query, timeout=30)  # type: ignore[arg-type]
+        return self.session.get(f"{self.base_url}{path}", params=query, timeout=30)
 
     def post(self, path: str, form: Mapping[str, object] | None = None, **headers: str) -> requests.Response:
         """POST of an API; what is no text is sent as JSON in its parameter."""
@@ -43,32 +43,28 @@ class Caller:
         """DELETE of an API."""
         return self.session.delete(f"{self.base_url}{path}", timeout=30)
 
-    def routing(self, workflow: str = "everyone", **properties: object) -> dict[str, object]:
+    def routing(self, workflow: str = "everyone", /, **properties: object) -> dict[str, object]:
         """The Routing of an interaction or invite."""
         usual = {"workspace_sid": self.info["workspace_sid"], "workflow_sid": self.info["workflows"][workflow]}
         return {"properties": {**usual, "task_channel_unique_name": "chat", **properties}}
 
-    def escalate(self, conversation_sid: str, **properties: object) -> requests.Response:
+    def escalate(self, conversation_sid: str, workflow: str = "everyone", /, **properties: object) -> requests.Response:
         """A conversation comes into Flex."""
         channel = {
             "type": "sms",
             "initiated_by": "customer",
             "properties": {"media_channel_sid": conversation_sid},
         }
-        return self.post("/v1/Interactions", {"Channel": channel, "Routing": self.routing(**properties)})
+        return self.post("/v1/Interactions", {"Channel": channel, "Routing": self.routing(workflow, **properties)})
 
-    def waiting(self, **properties: object) -> tuple[str, str]:
+    def waiting(self, workflow: str = "everyone", /, **properties: object) -> tuple[str, str]:
         """A customer has written and been escalated: conversation and task."""
         sid = self.told("POST", "/conversations", {"channel_type": "sms"})["conversation_sid"]
-        return sid, self.escalate(sid, **properties).json()["routing"]["properties"]["sid"]
+        return sid, self.escalate(sid, workflow, **properties).json()["routing"]["properties"]["sid"]
 
-    def log(self, **query: object) -> list[dict[str, Any]]:
+    def log(self, **query: str | int) -> list[dict[str, Any]]:
         """The entries of the log."""
-        entries: list[dict[str, Any]] = self.session.get(
-            f"{self.base_url}/sandbox/v1/log",
-            params=query,
-            timeout=30,  # type: ignore[arg-type]
-        ).json()["entries"]
+        entries: list[dict[str, Any]] = self.get("/sandbox/v1/log", **query).json()["entries"]
         return entries
 
 

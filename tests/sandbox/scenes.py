@@ -30,7 +30,7 @@ def arrival(world: World, *, interaction: bool = False, channel_type: str = "sms
     return world.conversations[str(made["conversation_sid"])]
 
 
-def routing(world: World, workflow: str = "everyone", **properties: object) -> dict[str, object]:
+def routing(world: World, workflow: str = "everyone", /, **properties: object) -> dict[str, object]:
     """The Routing of an interaction or invite; None takes a property away."""
     usual: dict[str, object] = {
         "workspace_sid": world.workspace.sid,

@@ -74,7 +74,7 @@ def test_deed_without_anything_to_do_is_a_conflict(caller: Caller, deed: str) ->
 
 def test_task_of_another_queue_is_a_conflict(caller: Caller) -> None:
     attributes = {"router_target": "queue", "router_queue": "billing"}
-    _, task = caller.waiting(workflow="transfers", attributes=attributes)
+    _, task = caller.waiting("transfers", attributes=attributes)
     assert caller.control("POST", "/agents/alice/accept", {"task_sid": task}).status_code == 409
     assert caller.control("POST", "/agents/bob/accept", {"task_sid": task}).status_code == 200
 

@@ -74,13 +74,16 @@ def test_closed_is_final(world: World) -> None:
 
 def test_pair_of_addresses_is_in_one_open_conversation(world: World) -> None:
     first, second = create_conversation(world), create_conversation(world)
-    pair = {"address": "+15550001111", "proxy_address": "+12125550100"}
-    add_member(world, first, Member(new_sid("MB"), START, START, **pair))
+
+    def customer() -> Member:
+        return Member(new_sid("MB"), START, START, address="+15550001111", proxy_address="+12125550100")
+
+    add_member(world, first, customer())
     with pytest.raises(Refused) as told:
-        add_member(world, second, Member(new_sid("MB"), START, START, **pair))
+        add_member(world, second, customer())
     assert told.value.code == 50425
     end_conversation(world, first)
-    add_member(world, second, Member(new_sid("MB"), START, START, **pair))
+    add_member(world, second, customer())
     assert len(second.members) == 1
 
 

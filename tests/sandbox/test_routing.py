@@ -1,6 +1,7 @@
 """Where tasks go: filters, steps, time-outs, skip_if, known workers, who is offered what."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -30,7 +31,7 @@ def configuration(*filters: dict[str, object], default: str | None = None) -> st
     return json.dumps({"task_routing": routing})
 
 
-def filtered(expression: str, *targets: dict[str, object]) -> dict[str, object]:
+def filtered(expression: str, *targets: Mapping[str, object]) -> dict[str, object]:
     return {"filter_friendly_name": "tested", "expression": expression, "targets": list(targets)}
 
 
