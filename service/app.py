@@ -9,6 +9,7 @@ from flask import Flask
 from service.errors import ConfigurationError, RouterError
 from service.flex.client import twilio_client
 from service.flex.gateway import Gateway
+from service.flex.statistics import Statistics
 from service.flex.taskrouter import TaskRouter
 from service.intake.api import api
 from service.intake.desk import Desk, Names
@@ -28,6 +29,7 @@ from service.rules.ruleset import RuleSet
 from service.settings import Settings, load_settings
 from service.tracking.arrival import Pace
 from service.tracking.connection import connect
+from service.tracking.figures import Figures
 from service.tracking.notes import Notes
 from service.tracking.store import Store
 
@@ -81,6 +83,8 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
     return Parts(
         store=Store(client, keep_s=settings.idempotency_window_s),
         notes=Notes(client),
+        figures=Figures(client),
+        statistics=Statistics(twilio, settings.twilio_workspace_sid),
         gateway=Gateway(twilio, settings.twilio_workspace_sid),
         taskrouter=TaskRouter(twilio, settings.twilio_workspace_sid),
         pace=Pace(settings.close_grace_s, settings.look_every_s),

@@ -111,6 +111,7 @@ class Route:
     priority: int | None = None
     timeout_s: int | None = None
     attributes: Mapping[str, object] = field(default_factory=dict)
+    skip_if: str | None = None  # a condition, asked when this step's turn comes: if it holds, the next one is tried
 
     @property
     def target(self) -> str:
@@ -127,6 +128,8 @@ class Plan:
     steps: tuple[Route, ...]
     on_lapse: str = "close"  # "close" | "leave"
     farewell: str | None = None
+    give_up_s: int | None = None  # no further step is begun once the first one is this old
+    trace: str = ""  # which conditions decided, without values; compact JSON
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ class Invite:
     task_sid: str | None = None
     worker_sid: str | None = None  # who accepted
     predecessor: str | None = None  # the invite whose lapse led to this one
+    ladder_at_ms: int | None = None  # when the first invite of this chain was created; None for the first itself
     successor: str | None = None
     attempt: int = 0  # how often the create was tried
     sent_at_ms: int | None = None  # when the last create was begun, written before the call; None: surely none is out

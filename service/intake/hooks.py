@@ -6,8 +6,8 @@ from flask import Blueprint, request
 from service.intake.door import EVENT_BYTES, Door, read_body
 from service.intake.payloads import parse_cloud_events, parse_taskrouter_form
 from service.model import TaskEvent
+from service.reconcile.hear import hear
 from service.reconcile.parts import Parts
-from service.tracking.arrival import take_event
 
 log = structlog.stdlib.get_logger("service.event")
 
@@ -39,6 +39,6 @@ def hooks(parts: Parts, door: Door, workspace_sid: str) -> Blueprint:
 def _take(parts: Parts, event: TaskEvent, workspace_sid: str) -> None:
     if event.workspace_sid != workspace_sid:
         return
-    arrival = take_event(parts.store, event, parts.pace)
+    arrival = hear(parts, event)
     if arrival.word == "moved":
         log.info("event.moved", invite=arrival.invite_id, state=arrival.state, task=event.task_sid, by=event.type)

@@ -10,8 +10,8 @@ import structlog
 
 from service.errors import RouterError
 from service.model import TaskEvent
+from service.reconcile.hear import hear
 from service.reconcile.parts import Parts
-from service.tracking.arrival import take_event
 from service.tracking.lifecycle import CAUGHT_UP
 
 log = structlog.stdlib.get_logger("service.catch_up")
@@ -31,7 +31,7 @@ def catch_up(parts: Parts, *, every_s: float) -> int | None:
     try:
         cursor = parts.notes.read_cursor()
         events = _read(parts, cursor)
-        words = [take_event(parts.store, event, parts.pace).word for event in events]
+        words = [hear(parts, event).word for event in events]
         start = parts.store.now_ms() - CLOCKS_APART_MS if cursor is None else cursor
         parts.notes.write_cursor(max([start, *(event.at_ms for event in events)]))
     except RouterError:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from service.flex.gateway import Gateway
+from service.flex.statistics import Statistics
 from service.flex.taskrouter import TaskRouter
 from service.tracking.arrival import Pace
+from service.tracking.figures import Figures
 from service.tracking.notes import Notes
 from service.tracking.store import Store
 
@@ -15,6 +17,8 @@ class Parts:
 
     store: Store
     notes: Notes
+    figures: Figures
+    statistics: Statistics
     gateway: Gateway
     taskrouter: TaskRouter
     pace: Pace

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from flask import Blueprint, Response
 
+from service.sandbox.events import resource_event, worker_event
 from service.sandbox.refusals import CONFLICT, Refused, not_found
 from service.sandbox.seed import add_worker
 from service.sandbox.shapes_taskrouter import (
@@ -92,6 +93,7 @@ def _activities(routes: Blueprint, world: World) -> None:
         _check_free(name, (one.friendly_name for one in world.activities.values()))
         activity = Activity(new_sid("WA"), name, bool(truth("Available")), now, now)
         world.activities[activity.sid] = activity
+        resource_event(world, "activity.created", activity.sid, {"ActivitySid": activity.sid, "ActivityName": name})
         return answer(activity_json(world, activity), 201)
 
 
@@ -126,6 +128,7 @@ def _queues(routes: Blueprint, world: World) -> None:
         queue = TaskQueue(new_sid("WQ"), name, text("TargetWorkers") or "1==1", now, now)
         Expression.of(queue.target_workers)
         world.queues[queue.sid] = queue
+        _tell_queue(world, queue, "task-queue.created")
         return answer(queue_json(world, queue), 201)
 
     @routes.post("/TaskQueues/<sid>")
@@ -136,6 +139,7 @@ def _queues(routes: Blueprint, world: World) -> None:
         queue.target_workers, queue.friendly_name = target, text("FriendlyName") or queue.friendly_name
         queue.updated = world.now()
         world.unoffered.update(world.pending)
+        _tell_queue(world, queue, "task-queue.expression.updated")
         return answer(queue_json(world, queue))
 
 
@@ -157,6 +161,7 @@ def _workflows(routes: Blueprint, world: World) -> None:
         workflow = Workflow(new_sid("WW"), name, configuration, now, now)
         workflow.task_reservation_timeout = integer("TaskReservationTimeout", 1, MOST_RING_S) or 120
         world.workflows[workflow.sid] = workflow
+        _tell_workflow(world, workflow, "workflow.created")
         return answer(workflow_json(world, workflow), 201)
 
     @routes.post("/Workflows/<sid>")
@@ -168,6 +173,7 @@ def _workflows(routes: Blueprint, world: World) -> None:
         workflow.configuration, workflow.updated = configuration, world.now()
         workflow.friendly_name = text("FriendlyName") or workflow.friendly_name
         workflow.task_reservation_timeout = ring or workflow.task_reservation_timeout
+        _tell_workflow(world, workflow, "workflow.updated")
         return answer(workflow_json(world, workflow))
 
 
@@ -186,6 +192,7 @@ def _workers(routes: Blueprint, world: World) -> None:
         name = required("FriendlyName")
         _check_free(name, (one.friendly_name for one in world.workers.values()))
         worker = add_worker(world, new_sid("WK"), name, json_object("Attributes") or {})
+        worker_event(world, "worker.created", worker)
         set_activity(world, worker, _activity_sid(world, "ActivitySid", worker.activity_sid))
         return answer(worker_json(world, worker), 201)
 
@@ -194,11 +201,23 @@ def _workers(routes: Blueprint, world: World) -> None:
         worker = world.worker(sid)
         activity_sid = _activity_sid(world, "ActivitySid", worker.activity_sid)
         attributes = json_object("Attributes")
-        worker.attributes = worker.attributes if attributes is None else attributes
+        if attributes is not None:
+            worker.attributes = attributes
+            worker_event(world, "worker.attributes.update", worker)
         worker.friendly_name = text("FriendlyName") or worker.friendly_name
         set_activity(world, worker, activity_sid)
         world.freed[worker.sid] = worker
         return answer(worker_json(world, worker))
+
+
+def _tell_queue(world: World, queue: TaskQueue, event_type: str) -> None:
+    data = {"TaskQueueSid": queue.sid, "TaskQueueName": queue.friendly_name}
+    resource_event(world, event_type, queue.sid, {**data, "TaskQueueTargetExpression": queue.target_workers})
+
+
+def _tell_workflow(world: World, workflow: Workflow, event_type: str) -> None:
+    data = {"WorkflowSid": workflow.sid, "WorkflowName": workflow.friendly_name}
+    resource_event(world, event_type, workflow.sid, data)
 
 
 def _worker_channels(routes: Blueprint, world: World) -> None:

@@ -51,15 +51,21 @@ def take_event(store: Store, event: TaskEvent, pace: Pace) -> Arrival:
     if invite_id is None:
         return Arrival(FOREIGN)
     outcome = _move(store, invite_id, event, thread, pace)
-    if outcome.word == "guarded":  # our id on a second task: follow that task on its own
-        invite_id = adopted_id(thread.conversation_sid, thread.channel_sid, event.task_sid) if thread else invite_id
-        outcome = _move(store, invite_id, event, thread, pace) if thread else outcome
+    if outcome.word == "guarded" and thread is not None:
+        # Our id on another task: transfer plugins copy the attributes of the old task. It is followed on its own.
+        event = replace(event, attributes=_without_ours(event.attributes))
+        invite_id = adopted_id(thread.conversation_sid, thread.channel_sid, event.task_sid or "")
+        outcome = _move(store, invite_id, event, thread, pace)
     if outcome.word == "missing":
         if thread is None or signal == "completed":
             return Arrival(FOREIGN)
-        _adopt(store, invite_id, event.task_sid, event.attributes, thread, pace)
+        _adopt(store, invite_id, event.task_sid or "", event.attributes, thread, pace)
         outcome = _move(store, invite_id, event, thread, pace)
     return Arrival(outcome.word, invite_id, outcome.state)
+
+
+def _without_ours(attributes: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in attributes.items() if not name.startswith("router_")}
 
 
 def _invite_id(store: Store, event: TaskEvent, task_sid: str, thread: Thread | None) -> str | None:

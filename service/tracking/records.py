@@ -29,7 +29,7 @@ RECORD_VERSION = "1"
 _ID = re.compile(r"iv_([0-9]{2})_([0-9a-z]{32,33})")
 _TEXTS = ("interaction_sid", "channel_sid", "conversation_sid", "invite_sid", "task_sid", "worker_sid",
           "predecessor", "successor", "reason")  # fmt: skip
-_NUMBERS = ("step", "attempt", "sent_at_ms", "created_at_ms")
+_NUMBERS = ("step", "attempt", "sent_at_ms", "created_at_ms", "ladder_at_ms")
 
 
 def partition_of(anchor: str) -> int:
@@ -82,6 +82,7 @@ def fields_of(invite: Invite) -> dict[str, str]:
         "state": invite.state,
         "step": str(invite.step),
         "attempt": str(invite.attempt),
+        "ladder_at_ms": "" if invite.ladder_at_ms is None else str(invite.ladder_at_ms),
         "request": _json(asdict_request(invite.request)),
         "plan": _json({**invite.plan.__dict__, "steps": [_route_fields(route) for route in invite.plan.steps]}),
         "farewell_sent": _flag(invite.farewell_sent),

@@ -81,7 +81,7 @@ def test_wrong_content_type_is_refused(untouched: World, content_type: str) -> N
 
 def test_chunked_body_is_refused(untouched: World) -> None:
     parts = urlsplit(untouched.url)
-    with socket.create_connection((parts.hostname, parts.port)) as connection:  # type: ignore[arg-type]
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
         connection.sendall(
             b"POST /v1/escalations HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
             b"Content-Type: application/json\r\nAuthorization: Bearer " + untouched.token.encode() + b"\r\n\r\n"

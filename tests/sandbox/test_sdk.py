@@ -188,6 +188,26 @@ def test_new_workflow_routes(twilio: Sdk, workspace: Sdk, caller: Caller) -> Non
     assert made.routing["properties"]["queue_name"] == "vip"
 
 
+def test_changes_of_the_workspace_are_told(workspace: Sdk, caller: Caller) -> None:
+    queue = workspace.task_queues.create(friendly_name="vip")
+    workspace.task_queues(queue.sid).update(target_workers="tier == 2")
+    configuration = json.dumps({"task_routing": {"default_filter": {"queue": queue.sid}}})
+    workflow = workspace.workflows.create(friendly_name="vip", configuration=configuration)
+    workspace.workflows(workflow.sid).update(task_reservation_timeout=60)
+    workspace.workers.create(friendly_name="erin")
+    workspace.workers(caller.info["workers"]["bob"]).update(attributes='{"tier": 3}')
+    workspace.activities.create(friendly_name="Lunch")
+    assert [one.event_type for one in workspace.events.list()][::-1] == [
+        "task-queue.created",
+        "task-queue.expression.updated",
+        "workflow.created",
+        "workflow.updated",
+        "worker.created",
+        "worker.attributes.update",
+        "activity.created",
+    ]
+
+
 def test_workflow_with_unknown_queue_is_refused(workspace: Sdk) -> None:
     configuration = json.dumps({"task_routing": {"default_filter": {"queue": "WQ" + "0" * 32}}})
     with pytest.raises(TwilioRestException) as told:

@@ -1,0 +1,49 @@
+"""Tasks that others make are followed on their own, whatever attributes they carry."""
+
+from service.model import Route
+from tests.flow.world import World
+
+
+def copied_task(world: World, invite: dict) -> str:  # type: ignore[type-arg]  # free-form JSON
+    """A transfer plugin invites another agent and copies all attributes of the old task, ours among them."""
+    old = world.conversation(invite["conversation_sid"])["tasks"][0]["attributes"]
+    gateway = world.reconciler.parts.gateway
+    route = Route(world.info["workflows"]["everyone"], "everyone")
+    made = gateway.create_invite(invite["interaction_sid"], invite["channel_sid"], route, old)
+    assert made.task_sid is not None
+    return made.task_sid
+
+
+def test_copied_attributes_do_not_move_the_old_invite(world: World) -> None:
+    invite = world.escalate(world.customer()["conversation_sid"]).json
+    world.agent("alice", "accept", task_sid=invite["task_sid"])
+    world.await_state(invite["id"], "accepted")
+    copy = copied_task(world, invite)
+    adopted = world.await_listed(f"conversation_sid={invite['conversation_sid']}", copy)
+    assert (adopted["kind"], adopted["rule"]) == ("adopted", None)
+    world.advance(90_000)
+    world.turn()
+    assert world.invite(invite["id"])["task_sid"] == invite["task_sid"]
+
+
+def test_copied_task_that_dies_is_rescued(world: World) -> None:
+    invite = world.escalate(world.customer()["conversation_sid"]).json
+    world.agent("alice", "accept", task_sid=invite["task_sid"])
+    world.await_state(invite["id"], "accepted")
+    copy = copied_task(world, invite)
+    adopted = world.await_listed(f"conversation_sid={invite['conversation_sid']}", copy)
+    world.agent("alice", "drop", task_sid=invite["task_sid"])
+    world.await_state(invite["id"], "completed")
+    world.advance(90_000)
+    world.turn_until(adopted["id"], "closed")
+    assert world.judge()["orphaned"] == []
+
+
+def test_replaced_attributes_do_not_lose_the_invite(world: World) -> None:
+    """Another application overwrites the task's attributes; its end is heard all the same."""
+    invite = world.escalate(world.customer()["conversation_sid"]).json
+    tasks = world.reconciler.parts.taskrouter._workspace.tasks  # the SDK itself, as another application has it
+    tasks(invite["task_sid"]).update(attributes='{"topic": "other"}')
+    world.advance(90_000)
+    world.turn_until(invite["id"], "closed")
+    assert world.judge()["orphaned"] == []
