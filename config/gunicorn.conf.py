@@ -5,6 +5,7 @@ WEB_THREADS      requests that one worker handles at once; default 32
 PIN_WORKERS      "1" ties each worker to a core of its own
 """
 
+import logging
 import math
 import os
 from pathlib import Path
@@ -76,6 +77,20 @@ forwarder_headers = ""
 accesslog = None
 errorlog = "-"
 loglevel = (os.environ.get("LOG_LEVEL") or "INFO").lower()
+
+
+class _NoText(logging.Filter):
+    """Drops what gunicorn quotes of a request that it cannot parse: a broken header line may hold a key."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith("Invalid"):
+            record.msg, record.args = "Invalid request", None
+        return True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Runs in each worker once its logger exists."""
+    worker.log.error_log.addFilter(_NoText())
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -1,6 +1,7 @@
 """The one place where things are wired: settings in, a Flask application or a reconciler out."""
 
 import os
+import threading
 import time
 
 import structlog
@@ -53,7 +54,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         rules.load(_now_ms())
     except RulesError as error:
         raise ConfigurationError((str(error),)) from error
-    desk = Desk(parts, rules, names, settings.request_budget_s, settings.idempotency_window_s)
+    hands = threading.BoundedSemaphore(settings.twilio_concurrency)
+    desk = Desk(parts, rules, names, settings.request_budget_s, settings.idempotency_window_s, hands)
 
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it

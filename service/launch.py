@@ -4,6 +4,7 @@ Starts the embedded store (without REDIS_URL), the sandbox (without TWILIO_ACCOU
 process of its own, starts again what dies, and stops them all in the right order.
 """
 
+import ctypes
 import json
 import signal
 import socket
@@ -21,6 +22,10 @@ from service.errors import ConfigurationError
 from service.intake.keys import generate_key
 from service.settings import load_settings
 from service.tracking.embedded import EmbeddedStore, start_embedded
+
+# looked up before the fork: between fork and exec nothing may be imported
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG = 1
 
 READY_S = 30.0
 AGAIN_S = 1.0
@@ -64,7 +69,9 @@ class Child:
     def start(self) -> None:
         """Start it, away from the terminal's Ctrl-C: the order of stopping is ours."""
         command = [sys.executable, "-m", "service.cli", *self.arguments]
-        self.process = subprocess.Popen(command, env=dict(self.environ), start_new_session=True)  # noqa: S603
+        self.process = subprocess.Popen(  # noqa: S603  our own commands
+            command, env=dict(self.environ), start_new_session=True, preexec_fn=_die_with_parent
+        )
 
     def stop(self) -> None:
         """Ask it to end; insist after ten seconds."""
@@ -78,12 +85,19 @@ class Child:
             self.process.wait()
 
 
+def _die_with_parent() -> None:
+    """On Linux: SIGTERM for this process once its parent is dead, even by SIGKILL. Elsewhere: nothing."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 @dataclass
 class House:
     """What runs, in the order in which it was started."""
 
     children: list[Child] = field(default_factory=list)
     store: EmbeddedStore | None = None
+    store_directory: Path = Path(".data")
 
     def add(self, child: Child) -> Child:
         """Start a child and keep it."""
@@ -99,7 +113,10 @@ class House:
             self.store.close()
 
     def revive(self) -> None:
-        """Start again what has died."""
+        """Start again what has died; the store comes back with what it had written."""
+        if self.store is not None and self.store.process.poll() is not None:
+            _say("the store ended; starting it again")
+            self.store = start_embedded(self.store_directory)
         for child in self.children:
             if child.process is not None and child.process.poll() is not None:
                 _say(f"{child.name} ended with code {child.process.returncode}; starting it again")
@@ -155,8 +172,8 @@ def _run(house: House, environ: dict[str, str], stop: threading.Event) -> int:
 
 
 def _start_store(house: House, environ: dict[str, str], *, fresh: bool) -> None:
-    directory = Path(environ.get("DATA_DIR") or ".data") / ("sandbox" if fresh else "store")
-    house.store = start_embedded(directory)
+    house.store_directory = Path(environ.get("DATA_DIR") or ".data") / ("sandbox" if fresh else "store")
+    house.store = start_embedded(house.store_directory)
     environ["REDIS_URL"] = house.store.url
     if fresh:
         # the sandbox has forgotten everything, and will give the same SIDs to other conversations

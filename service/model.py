@@ -154,6 +154,9 @@ class Invite:
     successor: str | None = None
     attempt: int = 0  # how often the create was tried
     sent_at_ms: int | None = None  # when the last create was begun, written before the call; None: surely none is out
+    ended_at_ms: int | None = None  # when its task ended, by Twilio's clock
+    cancel_wanted: bool = False  # an app has called it off; the end of its task is no lapse
+    looks: int = 0  # how often its channel was judged without a result
     reason: str | None = None  # why it ended, in Twilio's event words
     due_ms: int | None = None
     farewell_sent: bool = False

@@ -32,9 +32,11 @@ def task_attributes(invite: Invite, route: Route) -> dict[str, object]:
         # JSON null, not "null": a known-worker target waits for a worker of that name otherwise ("Known Agent Routing")
         "router_worker_sid": route.worker_sid,
     }
+    if invite.plan.on_lapse == "leave":
+        ours["router_on_lapse"] = "leave"  # must be known even if our records are lost
     return {**without_flex_sids(invite.request.attributes), **route.attributes, **ours}
 
 
 def characters(attributes: Mapping[str, object]) -> int:
-    """The size that counts against MOST_CHARACTERS, as the SDK will send them."""
-    return len(json.dumps(attributes))
+    """The size that counts against MOST_CHARACTERS: of the JSON text as TaskRouter gives it back, not escaped."""
+    return len(json.dumps(attributes, ensure_ascii=False))

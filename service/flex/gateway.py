@@ -12,7 +12,7 @@ from twilio.rest import Client
 
 from service.errors import TwilioRefusedError
 from service.flex.faults import twilio_faults
-from service.model import Route, conversation_in
+from service.model import Route, conversation_in, is_sid
 
 GONE = 404
 _CLOSED = {"status": "closed"}
@@ -28,6 +28,7 @@ class Made:
     invite_sid: str | None
     task_sid: str | None
     attributes: Mapping[str, object]
+    task_status: str | None = None  # as it was when Twilio wrote this answer
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,7 @@ class Gateway:
         with twilio_faults("create interaction"):
             made = self._flex.interaction.create(channel=channel, routing=self._routing(route, attributes))
             channel_sid = _text((made.channel or {}).get("sid"))
-            found = _made(made.sid, channel_sid, None, made.routing)
-        return found
+            return _complete(_made(made.sid, channel_sid, None, made.routing))
 
     def create_invite(
         self, interaction_sid: str, channel_sid: str, route: Route, attributes: Mapping[str, object]
@@ -70,7 +70,7 @@ class Gateway:
         with twilio_faults("create invite"):
             invites = self._flex.interaction(interaction_sid).channels(channel_sid).invites
             made = invites.create(routing=self._routing(route, attributes))
-            return _made(interaction_sid, channel_sid, made.sid, made.routing)
+            return _complete(_made(interaction_sid, channel_sid, made.sid, made.routing))
 
     def invites(self, interaction_sid: str, channel_sid: str) -> list[Made]:
         """Every invite that the channel ever had, as Twilio lists them; [] if the channel is gone."""
@@ -161,7 +161,15 @@ def _made(interaction_sid: str | None, channel_sid: str | None, invite_sid: str 
         invite_sid=invite_sid or _text(attributes.get("flexChannelInviteSid")),
         task_sid=_text(properties.get("sid")),
         attributes=attributes,
+        task_status=_text(properties.get("assignment_status")),
     )
+
+
+def _complete(made: Made) -> Made:
+    """An answer that names no task may be anything: raises ValueError, which makes it one that was lost."""
+    if not (is_sid(made.task_sid, "WT") and is_sid(made.channel_sid, "UO") and is_sid(made.interaction_sid, "KD")):
+        raise ValueError("the answer names no task, channel or interaction")
+    return made
 
 
 def parse_attributes(text: object) -> Mapping[str, object]:
@@ -170,7 +178,9 @@ def parse_attributes(text: object) -> Mapping[str, object]:
         return text
     try:
         value = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+        text_again = json.dumps(value, ensure_ascii=False)
+        text_again.encode()  # half a surrogate pair is legal JSON and no text
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -6,6 +6,7 @@ whether a call surely had no effect (TwilioUnavailableError) or may have had one
 """
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,7 +49,8 @@ class BoundedHttpClient(HttpClient):
         """``connections``: how many calls may be under way at once per host; further ones wait their turn."""
         super().__init__(logger=logging.getLogger("twilio.http_client"), is_async=False, timeout=None)
         self._base = base_url
-        self._pool = urllib3.PoolManager(maxsize=connections, block=True, retries=False)
+        self._pool = urllib3.PoolManager(maxsize=connections, retries=False)
+        self._slots = threading.BoundedSemaphore(connections)
 
     def request(
         self,
@@ -89,6 +91,16 @@ class BoundedHttpClient(HttpClient):
         self, method: str, url: str, body: str | None, headers: dict[str, str], timeout: float | None
     ) -> tuple[int, str, dict[str, str]]:
         deadline = _deadline.get() or time.monotonic() + (timeout or DEFAULT_CALL_S)
+        if not self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise TwilioUnavailableError("too many calls are under way")
+        try:
+            return self._send_now(method, url, body, headers, deadline)
+        finally:
+            self._slots.release()
+
+    def _send_now(
+        self, method: str, url: str, body: str | None, headers: dict[str, str], deadline: float
+    ) -> tuple[int, str, dict[str, str]]:
         left = deadline - time.monotonic()
         if left <= 0:
             raise TwilioUnavailableError("no time was left for the call")
@@ -96,7 +108,7 @@ class BoundedHttpClient(HttpClient):
         answer: Any = None
         try:
             answer = self._pool.urlopen(
-                method, url, body=body, headers=headers, timeout=limits, pool_timeout=left,
+                method, url, body=body, headers=headers, timeout=limits,
                 redirect=False, preload_content=False,
             )  # fmt: skip
             text = _read(answer, deadline)
@@ -105,7 +117,6 @@ class BoundedHttpClient(HttpClient):
         except (
             urllib3.exceptions.NewConnectionError,
             urllib3.exceptions.ConnectTimeoutError,
-            urllib3.exceptions.EmptyPoolError,
         ) as error:
             # the request was never sent
             raise TwilioUnavailableError(f"no connection to Twilio ({type(error).__name__})") from None

@@ -18,6 +18,8 @@ from service.model import TaskEvent
 
 PAGE = 1000  # the most that the Events API gives at once
 _BY_INVITE = "router_invite_id == '{}'"
+_BY_CONVERSATION = "conversationSid == '{}'"
+_BY_CHANNEL = "flexInteractionChannelSid == '{}'"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,19 @@ class TaskRouter:
         """SIDs of the tasks that carry our id. Three requests a second is all that Twilio allows here."""
         with twilio_faults("list tasks"):
             listed = self._workspace.tasks.list(evaluate_task_attributes=_BY_INVITE.format(invite_id), limit=20)
+            return [str(task.sid) for task in listed]
+
+    def live_tasks_of_channel(self, channel_sid: str) -> list[str]:
+        """SIDs of the tasks on an interaction channel; under the same limit."""
+        with twilio_faults("list tasks"):
+            listed = self._workspace.tasks.list(evaluate_task_attributes=_BY_CHANNEL.format(channel_sid), limit=100)
+            return [str(task.sid) for task in listed]
+
+    def live_tasks_of_conversation(self, conversation_sid: str) -> list[str]:
+        """SIDs of the tasks of a conversation, on whichever channel; under the same limit."""
+        with twilio_faults("list tasks"):
+            wanted = _BY_CONVERSATION.format(conversation_sid)
+            listed = self._workspace.tasks.list(evaluate_task_attributes=wanted, limit=100)
             return [str(task.sid) for task in listed]
 
     def cancel_task(self, task_sid: str, reason: str) -> None:

@@ -20,6 +20,7 @@ from service.tracking.records import is_invite_id
 from service.tracking.store import Filters
 
 FILTERS = ("state", "kind", "rule", "channel_sid", "conversation_sid")
+MOST_LISTED = 40  # an answer stays under the 64 kB that Studio parses
 _SCAN = 200  # rows read at a time while a filter is looked for
 _MOST_SCANNED = 5000
 
@@ -67,10 +68,10 @@ def api(desk: Desk, door: Door) -> Blueprint:
 def _routing(desk: Desk, door: Door, kind: Kind, scope: str) -> Callable[[], tuple[Response, int]]:
     def answer() -> tuple[Response, int]:
         body = read_body(request, most=REQUEST_BYTES)
-        door.admit(request, body, scope)
+        caller = door.admit(request, body, scope)
         key = request.headers.get("Idempotency-Key")
         wanted = parse_routing_request(kind, request.content_type, body, idempotency_header=key)
-        invite, status = take(desk, wanted)
+        invite, status = take(desk, wanted, caller=caller)
         return jsonify(invite_view(invite)), status
 
     return answer
@@ -110,9 +111,9 @@ def _listing(given: dict[str, str]) -> tuple[Filters, tuple[int, str] | None, in
         faults.append(FieldError("state", f"must be one of: {', '.join(State)}"))
     if given.get("kind") not in (None, *Kind):
         faults.append(FieldError("kind", f"must be one of: {', '.join(Kind)}"))
-    limit = given.get("limit", "50")
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= 200):
-        faults.append(FieldError("limit", "must be a whole number from 1 to 200"))
+    limit = given.get("limit", "25")
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MOST_LISTED):
+        faults.append(FieldError("limit", f"must be a whole number from 1 to {MOST_LISTED}"))
     cursor = read_cursor(given["cursor"]) if "cursor" in given else None
     if "cursor" in given and cursor is None:
         faults.append(FieldError("cursor", "must be a next_cursor of an earlier answer"))

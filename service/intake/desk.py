@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -67,6 +69,17 @@ class Desk:
     names: Names
     request_budget_s: float
     keep_s: int  # how long a key that a caller gave is remembered
+    hands: threading.BoundedSemaphore  # requests that may wait for Twilio at once; fewer than there are threads
+
+    @contextmanager
+    def hand(self) -> Iterator[bool]:
+        """True inside if this request may wait; there must always be threads left for events."""
+        free = self.hands.acquire(blocking=False)
+        try:
+            yield free
+        finally:
+            if free:
+                self.hands.release()
 
     def plan(self, request: RoutingRequest) -> Plan:
         """The plan for a request: what the rules say, or the target that a transfer names.

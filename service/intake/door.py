@@ -36,18 +36,20 @@ class Door:
         if not verify_request(url, request.headers, body, tokens=self.auth_tokens):
             raise ForbiddenError("the X-Twilio-Signature header is missing or does not fit this request")
 
-    def admit(self, request: Request, body: bytes, scope: str) -> None:
-        """Twilio by signature, or an app by a key with ``scope``. Raises UnauthorizedError or ForbiddenError."""
+    def admit(self, request: Request, body: bytes, scope: str) -> str:
+        """Twilio by signature, or an app by a key with ``scope``: who it is. Raises as the two of them do."""
         if request.headers.get("Authorization"):
-            self.admit_key(request, scope)
-        elif request.headers.get(SIGNATURE):
+            return self.admit_key(request, scope)
+        if request.headers.get(SIGNATURE):
             self.admit_signed(request, body)
-        else:
-            raise UnauthorizedError("send an Authorization: Bearer key, or sign the request as Twilio does")
+            return "twilio"
+        raise UnauthorizedError("send an Authorization: Bearer key, or sign the request as Twilio does")
 
-    def admit_key(self, request: Request, scope: str) -> None:
-        """An app by a key with ``scope``. Raises UnauthorizedError or ForbiddenError."""
-        require(authenticate(request.headers.get("Authorization"), self.keys), scope)
+    def admit_key(self, request: Request, scope: str) -> str:
+        """An app by a key with ``scope``; who it is. Raises UnauthorizedError or ForbiddenError."""
+        key = authenticate(request.headers.get("Authorization"), self.keys)
+        require(key, scope)
+        return f"key:{key.id}"
 
 
 def read_body(request: Request, *, most: int) -> bytes:

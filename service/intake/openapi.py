@@ -133,7 +133,7 @@ def _filters() -> list[Json]:
         "rule": {"type": "string"},
         "channel_sid": {"type": "string", "pattern": "^UO[0-9a-fA-F]{32}$"},
         "conversation_sid": {"type": "string", "pattern": "^CH[0-9a-fA-F]{32}$"},
-        "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+        "limit": {"type": "integer", "minimum": 1, "maximum": 40, "default": 25},
         "cursor": {"type": "string", "description": "`next_cursor` of the page before"},
     }
     return [{"name": name, "in": "query", "schema": schema} for name, schema in fields.items()]

@@ -153,7 +153,8 @@ def _decision() -> Json:
             "steps": {"type": "array", "items": ref("Route"), "description": "The route, then its fallbacks in order"},
             "on_lapse": {"enum": ["close", "leave"], "description": "What happens after the last step"},
             "rules_sha256": _text("Of the rules file that decided"),
-            "trace": {"type": "array", "items": trace},
+            "trace": {"type": "array", "items": trace, "description": "Rules passed over, and the one that matched"},
+            "trace_omitted": {"type": "integer", "minimum": 0, "description": "Rules left out before the first shown"},
         }
     )
 

@@ -14,29 +14,30 @@ from service.intake.payloads import body_fingerprint
 from service.model import Invite, Plan, RoutingRequest, State
 from service.reconcile.fulfil import send
 from service.rules.resolve import Directory
-from service.tracking.lifecycle import FINAL
+from service.tracking.lifecycle import LIVE
 from service.tracking.records import new_invite_id
 
 log = structlog.stdlib.get_logger("service.request")
 
 MADE, SEEN_BEFORE, BEING_FINISHED = 201, 200, 202
 LONGEST_TASK_S = 15 * 86_400  # a task may wait for 14 days ("TaskRouter resource limits")
+IN_HAND_S = 60.0  # a key without a record is in somebody's hands for so long, and then forgotten
 LOST_AFTER_S = 15.0  # a web process that has not finished by then has died; the reconciler takes over
 _STORE_RESERVE_S = 1.0
 _POLL_S = 0.05
 _TASK_CHANNELS = {"email": "email", "voice": "voice"}
 
 
-def take(desk: Desk, request: RoutingRequest) -> tuple[Invite, int]:
+def take(desk: Desk, request: RoutingRequest, *, caller: str) -> tuple[Invite, int]:
     """The invite for a request and the HTTP status that says what was done.
 
-    Raises InvalidFieldsError, ConflictError (same key, other body), TwilioRefusedError, TwilioUnavailableError
-    (before anything was stored) or StoreUnavailableError.
+    ``caller`` is whose idempotency keys are meant. Raises InvalidFieldsError, ConflictError (same key, other body),
+    TwilioRefusedError, TwilioUnavailableError (before anything was stored) or StoreUnavailableError.
     """
     deadline = time.monotonic() + desk.request_budget_s
     plan = fitting_plan(desk, request)
     invite = _draft(request, plan, *_thread(desk, request))
-    key, fingerprint = _key(desk, request), body_fingerprint(request)
+    key, fingerprint = _key(desk, request, invite, caller), body_fingerprint(_canonical(request, invite))
     value = f"{invite.id}|{fingerprint}"
     for _ in range(3):
         held = desk.parts.store.remember_key(key.name, value, keep_s=key.keep_s)
@@ -45,9 +46,10 @@ def take(desk: Desk, request: RoutingRequest) -> tuple[Invite, int]:
         held_id, held_print = held.split("|", 1)
         earlier = desk.parts.store.get(held_id)
         same_body = held_print == fingerprint
-        if earlier is None and same_body:
-            return _make(desk, replace(invite, id=held_id), deadline)  # its taker died before the record
-        if not _over(desk, key, earlier):
+        in_hand = earlier is None and desk.parts.store.key_age_s(key.name, keep_s=key.keep_s) < IN_HAND_S
+        if in_hand and same_body:
+            return _make(desk, replace(invite, id=held_id), deadline)  # its taker died before the record, or is slow
+        if in_hand or (earlier is not None and not _over(desk, key, earlier, same_body=same_body)):
             return _repeated(desk, held_id, same_body=same_body, deadline=deadline)
         desk.parts.store.rebind_key(key.name, seen=held, value=value, keep_s=key.keep_s)
     raise ConflictError("this request is being made by somebody else; try again", retry_after_s=1)
@@ -115,20 +117,28 @@ class _Key:
     lasting: bool
 
 
-def _key(desk: Desk, request: RoutingRequest) -> _Key:
+def _key(desk: Desk, request: RoutingRequest, invite: Invite, caller: str) -> _Key:
     """The caller's key, else the Studio execution, else the thread for as long as its invite is open."""
     if request.idempotency_key:
-        name = "given:" + sha256(request.idempotency_key.encode()).hexdigest()
+        name = "given:" + sha256(f"{caller}\n{request.idempotency_key}".encode()).hexdigest()
         return _Key(name, desk.keep_s, lasting=True)
-    thread = request.conversation_sid or request.channel_sid
+    thread = invite.conversation_sid or invite.channel_sid
     name = f"derived:{request.kind}:{request.execution_sid or '-'}:{thread}"
     return _Key(name, max(desk.keep_s, LONGEST_TASK_S), lasting=request.execution_sid is not None)
 
 
-def _over(desk: Desk, key: _Key, earlier: Invite | None) -> bool:
-    """True if the key is free again: its invite came to nothing, or has ended and the key does not outlive it."""
-    if earlier is None:
-        return not key.lasting
+def _canonical(request: RoutingRequest, invite: Invite) -> RoutingRequest:
+    """The request with its thread named in one way, however the caller has named it."""
+    if invite.conversation_sid is None:
+        return request
+    return replace(request, conversation_sid=invite.conversation_sid, interaction_sid=None, channel_sid=None)
+
+
+def _over(desk: Desk, key: _Key, earlier: Invite, *, same_body: bool) -> bool:
+    """True if the key is free again: its invite came to nothing, or the key does not outlive it and it is over.
+
+    Whoever has been accepted may transfer on: to them, another body is a new request.
+    """
     if earlier.state is State.FAILED:
         return True
     while earlier.state is State.SUPERSEDED and earlier.successor:
@@ -136,20 +146,23 @@ def _over(desk: Desk, key: _Key, earlier: Invite | None) -> bool:
         if heir is None:
             break
         earlier = heir
-    return not key.lasting and earlier.state in FINAL
+    if key.lasting:
+        return False
+    return earlier.state not in LIVE or (earlier.state is State.ACCEPTED and not same_body)
 
 
 def _repeated(desk: Desk, invite_id: str, *, same_body: bool, deadline: float) -> tuple[Invite, int]:
     """Answer a repetition with the first one's invite, once that is made or the time is up."""
     if not same_body:
         raise ConflictError(f"the same key or conversation has an open request with another body: {invite_id}")
-    while True:
-        earlier = desk.parts.store.get(invite_id)
-        if earlier is not None and earlier.state is not State.REQUESTED:
-            return earlier, SEEN_BEFORE
-        if time.monotonic() + _STORE_RESERVE_S > deadline:
-            break
-        time.sleep(_POLL_S)
+    with desk.hand() as free:
+        while True:
+            earlier = desk.parts.store.get(invite_id)
+            if earlier is not None and earlier.state is not State.REQUESTED:
+                return earlier, SEEN_BEFORE
+            if not free or time.monotonic() + _STORE_RESERVE_S > deadline:
+                break
+            time.sleep(_POLL_S)
     if earlier is None:
         raise ConflictError("the same request is being made; try again", retry_after_s=1)
     return earlier, BEING_FINISHED
@@ -158,16 +171,24 @@ def _repeated(desk: Desk, invite_id: str, *, same_body: bool, deadline: float) -
 def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
     store = desk.parts.store
     written = store.create(invite, due_in_s=LOST_AFTER_S)
-    if not written.moved:
+    if written.moved:
+        log.info("request.taken", invite=invite.id, kind=invite.kind, rule=invite.plan.rule)
+    elif written.state is not State.REQUESTED:
         return _repeated(desk, invite.id, same_body=True, deadline=deadline)
-    log.info("request.taken", invite=invite.id, kind=invite.kind, rule=invite.plan.rule)
     try:
-        with budget(max(0.1, deadline - time.monotonic() - _STORE_RESERVE_S)):
-            send(desk.parts, invite, now_ms=written.now_ms)
+        with desk.hand() as free:
+            if not free:  # threads must be left for events: the reconciler makes it, as soon as it can
+                store.touch(invite.id, State.REQUESTED, due=0)
+                return replace(invite, created_at_ms=written.now_ms), BEING_FINISHED
+            with budget(max(0.1, deadline - time.monotonic() - _STORE_RESERVE_S)):
+                # if another process has the same record in hand, only one of us gets to make the call
+                send(desk.parts, invite, now_ms=written.now_ms, told=True)
         made = store.get(invite.id) or invite
     except StoreUnavailableError:
         # The intent is stored; what is missing, the reconciler adds. A 503 would make the caller go elsewhere.
         return replace(invite, created_at_ms=written.now_ms), BEING_FINISHED
     if made.state is State.FAILED:
         raise TwilioRefusedError(made.reason or "refused", twilio_status=400)
+    if made.state is State.REQUESTED and not written.moved:
+        return _repeated(desk, invite.id, same_body=True, deadline=deadline)
     return made, BEING_FINISHED if made.state is State.REQUESTED else MADE

@@ -1,8 +1,11 @@
 """Our values as the JSON of answers. Nothing personal: attributes and names of customers stay inside."""
 
+import json
 from datetime import UTC, datetime
 
 from service.model import Invite, Plan, Route
+
+TRACE_BYTES = 40_000  # every answer stays under the 64 kB that Studio parses
 
 
 def invite_view(invite: Invite) -> dict[str, object]:
@@ -47,8 +50,9 @@ def route_view(route: Route) -> dict[str, object]:
 
 
 def decision_view(kind: str, plan: Plan, trace: list[dict[str, object]]) -> dict[str, object]:
-    """What a dry run found."""
+    """What a dry run found. Of a long trace the rules nearest to the match are shown; the others are counted."""
     steps = [route_view(step) for step in plan.steps]
+    shown = _last_that_fit(trace)
     return {
         "rule": plan.rule,
         "kind": kind,
@@ -56,8 +60,18 @@ def decision_view(kind: str, plan: Plan, trace: list[dict[str, object]]) -> dict
         "steps": steps,
         "on_lapse": plan.on_lapse,
         "rules_sha256": plan.rules_sha256,
-        "trace": trace,
+        "trace": shown,
+        "trace_omitted": len(trace) - len(shown),
     }
+
+
+def _last_that_fit(trace: list[dict[str, object]]) -> list[dict[str, object]]:
+    room = TRACE_BYTES
+    for number, one in enumerate(reversed(trace)):
+        room -= len(json.dumps(one)) + 1
+        if room < 0:
+            return trace[len(trace) - number :]
+    return trace
 
 
 def iso(at_ms: int | None) -> str | None:

@@ -27,11 +27,13 @@ def cancel(parts: Parts, invite: Invite, *, now_ms: int) -> None:
             raise ConflictError("the invite is just being created; try again in a moment", retry_after_s=5)
         confirm(parts, invite, made)
         invite = parts.store.get(invite.id) or invite
-    if invite.state not in (State.REQUESTED, State.PENDING):
+    if invite.state not in (State.REQUESTED, State.PENDING, State.LAPSED):
         raise ConflictError(
             f"the invite is {invite.state}; only an open invite that nobody has accepted can be canceled"
         )
-    if invite.task_sid:
+    # the wish first: if we die before the end, the task.canceled that follows is not taken for a lapse
+    parts.store.touch(invite.id, invite.state, fields={"cancel_wanted": "1"})
+    if invite.task_sid and invite.state is State.PENDING:
         _cancel_task(parts, invite, invite.task_sid)
     guard = ("attempt", str(invite.attempt))  # a create that began in between wins
     outcome = parts.store.move(

@@ -12,7 +12,7 @@ from service.errors import RouterError
 from service.model import TaskEvent
 from service.reconcile.hear import hear
 from service.reconcile.parts import Parts
-from service.tracking.lifecycle import CAUGHT_UP
+from service.tracking.lifecycle import CAUGHT_UP, EVENT_SIGNALS
 
 log = structlog.stdlib.get_logger("service.catch_up")
 
@@ -31,7 +31,7 @@ def catch_up(parts: Parts, *, every_s: float) -> int | None:
     try:
         cursor = parts.notes.read_cursor()
         events = _read(parts, cursor)
-        words = [hear(parts, event).word for event in events]
+        words = [_hear(parts, event) for event in events]
         start = parts.store.now_ms() - CLOCKS_APART_MS if cursor is None else cursor
         parts.notes.write_cursor(max([start, *(event.at_ms for event in events)]))
     except RouterError:
@@ -42,8 +42,19 @@ def catch_up(parts: Parts, *, every_s: float) -> int | None:
     return news
 
 
+def _hear(parts: Parts, event: TaskEvent) -> str:
+    try:
+        return hear(parts, event).word
+    except RouterError:
+        raise
+    except Exception:
+        log.exception("event.broken", event_sid=event.sid, type=event.type)  # the others must still be heard
+        return "broken"
+
+
 def _read(parts: Parts, cursor: int | None) -> list[TaskEvent]:
-    """Everything since the cursor, oldest first."""
+    """Everything since the cursor, oldest first; what ended unserved after all else, so that it is judged with the rest
+    known already."""
     found: dict[str, TaskEvent] = {}
     for event_type in CAUGHT_UP:
         if cursor is None:
@@ -52,4 +63,4 @@ def _read(parts: Parts, cursor: int | None) -> list[TaskEvent]:
             since = datetime.fromtimestamp((cursor - OVERLAP_MS) / 1000, tz=UTC)
             events = parts.taskrouter.events(event_type=event_type, since=since)
         found.update((event.sid, event) for event in events)
-    return sorted(found.values(), key=lambda event: (event.at_ms, event.sid))
+    return sorted(found.values(), key=lambda event: (EVENT_SIGNALS[event.type] == "lapsed", event.at_ms, event.sid))

@@ -35,8 +35,11 @@ def fulfil(parts: Parts, invite: Invite, *, now_ms: int) -> None:
     send(parts, invite, now_ms=now_ms)
 
 
-def send(parts: Parts, invite: Invite, *, now_ms: int) -> None:
-    """Make the one call, if nobody else has begun to. Every outcome is written down; none is raised but the store's."""
+def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> None:
+    """Make the one call, if nobody else has begun to. Every outcome is written down; none is raised but the store's.
+
+    ``told``: somebody waits for the answer and will hear of a refusal. Otherwise a refusal is a lapse like another.
+    """
     route = invite.route
     if route is None:  # adopted records are never requested; a record from a foreign hand could be
         parts.store.move(invite.id, "refused", due=NONE, fields={"reason": "no route"})
@@ -60,8 +63,9 @@ def send(parts: Parts, invite: Invite, *, now_ms: int) -> None:
         parts.store.touch(invite.id, State.REQUESTED, due=FIRST_LOOK_S)
         log.warning("invite.ambiguous", invite=invite.id, why=error.detail)
     except TwilioRefusedError as error:
-        due = parts.pace.grace_s if invite.channel_sid else NONE
-        parts.store.move(invite.id, "refused", due=due, fields={"reason": error.detail})
+        judged = invite.channel_sid is not None or not told
+        due = parts.pace.grace_s if judged else NONE
+        parts.store.move(invite.id, "refused" if told else "lapsed", due=due, fields={"reason": error.detail})
         log.error("invite.refused", invite=invite.id, why=error.detail)
     else:
         confirm(parts, invite, made)
@@ -69,23 +73,27 @@ def send(parts: Parts, invite: Invite, *, now_ms: int) -> None:
 
 def confirm(parts: Parts, invite: Invite, made: Made) -> None:
     """Write down what Twilio made. Does nothing new if an event has told us already."""
-    conversation_sid = invite.conversation_sid or made.conversation_sid
-    sids = {
-        "interaction_sid": made.interaction_sid,
-        "channel_sid": made.channel_sid,
-        "conversation_sid": conversation_sid,
-        "invite_sid": made.invite_sid,
-        "task_sid": made.task_sid,
-    }
-    fields = {name: value for name, value in sids.items() if value}
+    fields = sids_of(invite, made)
     due = parts.pace.due_after("created", invite.kind)
     outcome = parts.store.move(invite.id, "created", due=due, fields=fields)
     if made.task_sid:
         parts.store.link_task(made.task_sid, invite.id)
-    if conversation_sid and made.interaction_sid and made.channel_sid:
-        parts.store.learn_thread(conversation_sid, made.interaction_sid, made.channel_sid)
+    if "conversation_sid" in fields and made.interaction_sid and made.channel_sid:
+        parts.store.learn_thread(fields["conversation_sid"], made.interaction_sid, made.channel_sid)
     if outcome.moved:
         log.info("invite.created", invite=invite.id, rule=invite.plan.rule, task=made.task_sid)
+
+
+def sids_of(invite: Invite, made: Made) -> dict[str, str]:
+    """The fields of the record that Twilio's answer fills."""
+    sids = {
+        "interaction_sid": made.interaction_sid,
+        "channel_sid": made.channel_sid,
+        "conversation_sid": made.conversation_sid or invite.conversation_sid,  # Twilio knows better than a caller
+        "invite_sid": made.invite_sid,
+        "task_sid": made.task_sid,
+    }
+    return {name: value for name, value in sids.items() if value}
 
 
 def find(parts: Parts, invite: Invite, *, now_ms: int) -> Made | None:

@@ -4,22 +4,24 @@ import structlog
 
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
 from service.model import Invite, State
+from service.reconcile.observe import alive_elsewhere, has_step, observe
 from service.reconcile.parts import Parts
-from service.reconcile.verdict import Act, ChannelLook, Verdict, judge
-from service.tracking.arrival import adopt_task
-from service.tracking.lifecycle import LIVE
+from service.reconcile.verdict import Act, Verdict, judge
 from service.tracking.records import next_invite_id
 from service.tracking.store import NONE
 
 log = structlog.stdlib.get_logger("service.channel")
 
-LOOK_AGAIN_S = 15.0
+SOON_S = 15.0
 
 
 def judge_channel(parts: Parts, invite: Invite) -> None:
     """Handle a due record that is lapsed, or that failed or was canceled and has left its channel unjudged."""
+    if invite.cancel_wanted and invite.state is State.LAPSED:
+        parts.store.move(invite.id, "canceled", due=0, fields={"reason": "canceled by request"})
+        return
     if invite.interaction_sid is None or invite.channel_sid is None:
-        _finish(parts, invite, "released", reason="no channel was ever made")
+        _without_channel(parts, invite)
         return
     verdict = _verdict(parts, invite)
     if verdict.act is Act.CLOSE and _say_farewell(parts, invite):
@@ -28,9 +30,18 @@ def judge_channel(parts: Parts, invite: Invite) -> None:
     _act(parts, invite, verdict)
 
 
+def _without_channel(parts: Parts, invite: Invite) -> None:
+    """The conversation has never been through Flex by us: there is no channel to close."""
+    if has_step(invite):
+        _take_next_step(parts, invite)
+    else:
+        _finish(parts, invite, "released", reason="no channel was ever made")
+
+
 def _act(parts: Parts, invite: Invite, verdict: Verdict) -> None:
     if verdict.act is Act.LOOK_AGAIN:
-        parts.store.touch(invite.id, invite.state, due=LOOK_AGAIN_S)
+        due = SOON_S if verdict.soon else max(SOON_S, parts.pace.look_s)
+        parts.store.touch(invite.id, invite.state, due=due, fields={"looks": str(invite.looks + 1)})
     elif verdict.act is Act.RELEASE:
         _finish(parts, invite, "released", reason=verdict.reason)
     elif verdict.act is Act.NEXT_STEP:
@@ -43,50 +54,14 @@ def _act(parts: Parts, invite: Invite, verdict: Verdict) -> None:
 
 
 def _verdict(parts: Parts, invite: Invite) -> Verdict:
-    lapsed = invite.state is State.LAPSED
-    steps_left = lapsed and invite.step + 1 < len(invite.plan.steps)
-    look = observe(parts, invite)
-    return judge(look, steps_left=steps_left, on_lapse=invite.plan.on_lapse if lapsed else "close")
-
-
-def observe(parts: Parts, invite: Invite) -> ChannelLook:
-    """Look at Twilio now. A live task that nobody tracks yet is adopted, so that its end will be heard."""
-    assert invite.interaction_sid is not None
-    assert invite.channel_sid is not None
-    status = parts.gateway.channel_status(invite.interaction_sid, invite.channel_sid)
-    people = parts.gateway.participants(invite.interaction_sid, invite.channel_sid) if status else []
-    known = {other.task_sid: other for other in _others(parts, invite) if other.task_sid}
-    live = []
-    for task_sid in _task_sids(parts, invite, known):
-        task = parts.taskrouter.task(task_sid)
-        if task is not None and task.live:
-            live.append(task_sid)
-            if task_sid not in known and task_sid != invite.task_sid:
-                adopt_task(parts.store, task_sid, task.attributes, parts.pace)
-    conversation_sid = invite.conversation_sid
-    return ChannelLook(
-        channel_status=status,
-        conversation_state=parts.gateway.conversation_state(conversation_sid) if conversation_sid else None,
-        participant_types=tuple(person.type for person in people),
-        live_tasks=tuple(live),
-        own_task_live=invite.task_sid in live,
-        other_invites=sum(other.state in LIVE for other in known.values()),
-    )
-
-
-def _others(parts: Parts, invite: Invite) -> list[Invite]:
-    anchors = {sid for sid in (invite.conversation_sid, invite.channel_sid) if sid}
-    found = {one.id: one for anchor in sorted(anchors) for one in parts.store.of_anchor(anchor)}
-    return [one for one in found.values() if one.id != invite.id]
-
-
-def _task_sids(parts: Parts, invite: Invite, known: dict[str, Invite]) -> list[str]:
-    """The tasks whose state must be asked for: all of the channel but those that we know to be completed."""
-    assert invite.interaction_sid is not None
-    assert invite.channel_sid is not None
-    listed = [made.task_sid for made in parts.gateway.invites(invite.interaction_sid, invite.channel_sid)]
-    wanted = dict.fromkeys(sid for sid in [*listed, invite.task_sid, *known] if sid)
-    return [sid for sid in wanted if sid not in known or known[sid].state is not State.COMPLETED]
+    verdict = judge(observe(parts, invite), steps_left=has_step(invite), on_lapse=invite.plan.on_lapse)
+    if verdict.act not in (Act.CLOSE, Act.CLOSE_CONVERSATION):
+        return verdict
+    try:
+        elsewhere = alive_elsewhere(parts, invite)
+    except TwilioUnavailableError as error:
+        return Verdict(Act.LOOK_AGAIN, error.detail, soon=True)
+    return Verdict(Act.RELEASE, "a task on another channel is alive") if elsewhere else verdict
 
 
 def _say_farewell(parts: Parts, invite: Invite) -> bool:
@@ -134,7 +109,7 @@ def _take_next_step(parts: Parts, invite: Invite) -> None:
         id=successor, kind=invite.kind, state=State.REQUESTED, created_at_ms=0, request=invite.request,
         plan=invite.plan, step=invite.step + 1, interaction_sid=invite.interaction_sid,
         channel_sid=invite.channel_sid, conversation_sid=invite.conversation_sid, predecessor=invite.id,
-        old_agent_gone=invite.old_agent_gone,
+        old_agent_gone=invite.old_agent_gone, ladder_at_ms=invite.ladder_at_ms or invite.created_at_ms,
     )  # fmt: skip
     parts.store.create(heir, due_in_s=0)
     _finish(parts, invite, "superseded", reason="next step")

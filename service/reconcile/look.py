@@ -6,15 +6,15 @@ import structlog
 
 from service.errors import TwilioRefusedError
 from service.model import Invite, Mode, Release, State
-from service.reconcile.fulfil import find
+from service.reconcile.fulfil import find, sids_of
 from service.reconcile.parts import Parts
 from service.tracking.lifecycle import EVENT_SIGNALS
 
 log = structlog.stdlib.get_logger("service.invite")
 
 SETUP_WAIT_S = 2.0
+VANISHES_AFTER_MS = 330_000  # a task vanishes five minutes after its end ("Lifecycle of a Task"), and not before
 _SIGNAL_OF_STATUS = {"assigned": "accepted", "wrapping": "accepted", "completed": "completed", "canceled": "lapsed"}
-_TERMINAL = ("completed", "lapsed")
 
 
 def look_at_open(parts: Parts, invite: Invite, *, now_ms: int) -> None:
@@ -24,7 +24,7 @@ def look_at_open(parts: Parts, invite: Invite, *, now_ms: int) -> None:
     if waits_for_release(invite) and not release_old_agent(parts, invite):
         parts.store.touch(invite.id, invite.state, due=SETUP_WAIT_S)
         return
-    signal = _signal_from_task(parts, invite) if invite.task_sid else None
+    signal = _signal_from_task(parts, invite, now_ms) if invite.task_sid else None
     if signal is None:
         parts.store.touch(invite.id, invite.state, due=parts.pace.look_s)
         return
@@ -37,16 +37,19 @@ def look_at_open(parts: Parts, invite: Invite, *, now_ms: int) -> None:
         parts.store.touch(invite.id, invite.state, due=parts.pace.look_s)
 
 
-def _signal_from_task(parts: Parts, invite: Invite) -> str | None:
+def _signal_from_task(parts: Parts, invite: Invite, now_ms: int) -> str | None:
     assert invite.task_sid is not None
     task = parts.taskrouter.task(invite.task_sid)
     if task is not None:
         return _SIGNAL_OF_STATUS.get(task.status)
-    # Gone for five minutes at least. Whether it was served to its end, only the events still know.
-    for event in parts.taskrouter.events(task_sid=invite.task_sid, minutes=24 * 60):
-        if EVENT_SIGNALS.get(event.type) in _TERMINAL:
-            return EVENT_SIGNALS[event.type]
-    return "lapsed"
+    # Gone for five minutes at least, or too young to be shown everywhere. How it ended, only the events still know.
+    events = parts.taskrouter.events(task_sid=invite.task_sid, minutes=24 * 60)
+    signals = {EVENT_SIGNALS.get(event.type) for event in events}
+    if "completed" in signals:  # whatever came after it: a task that was purged raises task.system-deleted, some say
+        return "completed"
+    if "lapsed" in signals:
+        return "lapsed"
+    return "lapsed" if now_ms - invite.created_at_ms > VANISHES_AFTER_MS else None
 
 
 def _with_task(parts: Parts, invite: Invite, now_ms: int) -> Invite:
@@ -54,7 +57,8 @@ def _with_task(parts: Parts, invite: Invite, now_ms: int) -> Invite:
     made = find(parts, invite, now_ms=now_ms)
     if made is None or made.task_sid is None:
         return invite
-    parts.store.touch(invite.id, invite.state, guard=("task_sid", made.task_sid), fields={"task_sid": made.task_sid})
+    guard = ("task_sid", made.task_sid)
+    parts.store.touch(invite.id, invite.state, guard=guard, fields=sids_of(invite, made))
     parts.store.link_task(made.task_sid, invite.id)
     return replace(invite, task_sid=made.task_sid)
 

@@ -66,7 +66,11 @@ class Reconciler:
             free = self._take_free(PAGE)
             if not free:
                 break
-            now_ms, ids = self.parts.store.claim(partition, lease_s=self.parts.lease_s, most=free)
+            try:
+                now_ms, ids = self.parts.store.claim(partition, lease_s=self.parts.lease_s, most=free)
+            except RouterError:
+                self._give_back(free)
+                raise
             self._give_back(free - len(ids))
             for invite_id in ids:
                 self._pool.submit(self._work_and_free, invite_id, now_ms)
@@ -114,6 +118,8 @@ class Reconciler:
             catch_up(self.parts, every_s=self.catch_up_every_s)  # each call has its own time limit
         except RouterError as error:
             log.warning("catch_up.failed", why=error.detail)
+        except Exception:
+            log.exception("catch_up.broken")
 
     def _refresh_names(self) -> None:
         try:
@@ -122,6 +128,8 @@ class Reconciler:
         except RouterError as error:
             self.next_names = time.monotonic() + AFTER_FAULT_S
             log.warning("names.failed", why=error.detail)
+        except Exception:
+            log.exception("names.broken")
 
 
 def work(parts: Parts, invite_id: str, *, now_ms: int) -> None:

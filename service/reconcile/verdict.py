@@ -8,18 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-# "Interaction Channel Participants" lists: supervisor, customer, external, agent, unknown
-SERVING = frozenset({"agent", "supervisor", "external"})
 # Channel statuses that say "left on purpose": "Leave and pause options for Conversations"
 LEFT_ON_PURPOSE = frozenset({"inactive", "pause"})
 IN_MOTION = frozenset({"setup", "transfer"})
+LIVE_STATUSES = frozenset({"pending", "reserved", "assigned", "wrapping"})
 
 
 class Act(StrEnum):
     """What the reconciler is to do."""
 
     LOOK_AGAIN = "look_again"  # not now: something is on its way, or cannot be told yet
-    RELEASE = "release"  # somebody is there, or the customer was left on purpose: this lapse concerns nobody
+    RELEASE = "release"  # another record answers for the customer, or they were left on purpose
     NEXT_STEP = "next_step"  # orphaned, and the rule has another step
     CLOSE = "close"  # orphaned: end it, so that the customer's next message starts afresh
     CLOSE_CONVERSATION = "close_conversation"  # the channel is closed but its conversation was left open
@@ -32,18 +31,21 @@ class ChannelLook:
 
     channel_status: str | None
     conversation_state: str | None
-    participant_types: Sequence[str] = ()
-    live_tasks: Sequence[str] = ()  # SIDs of the channel's pending, reserved, assigned or wrapping tasks
-    own_task_live: bool = False  # the task of the invite that is being judged is among them
-    other_invites: int = 0  # our other records of this conversation that still live; each will be judged in its turn
+    people: Sequence[str] = ()  # types of the participants who may be serving the customer
+    own_task: str | None = None  # status of the task of the invite that is judged
+    live_tasks: Sequence[str] = ()  # SIDs of the channel's other live tasks; each is tracked by a record of its own
+    other_invites: int = 0  # our other records of this conversation that are still to be judged in their turn
+    left_since: bool = False  # an agent has served this conversation and left it since the lapse
+    settling: bool = True  # the channel may still be getting into shape; False once that has taken too long
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """An act and the reason for it, in words fit for a log line."""
+    """An act and the reason for it, in words fit for a log line. ``soon``: look again in seconds, not minutes."""
 
     act: Act
     reason: str
+    soon: bool = False
 
 
 def judge(look: ChannelLook, *, steps_left: bool, on_lapse: str) -> Verdict:
@@ -53,8 +55,9 @@ def judge(look: ChannelLook, *, steps_left: bool, on_lapse: str) -> Verdict:
     """
     return (
         _ended(look)
-        or _somebody(look)
-        or _unclear(look)
+        or _own_task(look)
+        or _followed_elsewhere(look)
+        or _not_now(look)
         or (Verdict(Act.NEXT_STEP, "the rule has another step") if steps_left else None)
         or (Verdict(Act.RELEASE, "the rule leaves it open") if on_lapse == "leave" else None)
         or Verdict(Act.CLOSE, "no agent and no live task")
@@ -71,13 +74,20 @@ def _ended(look: ChannelLook) -> Verdict | None:
     return Verdict(Act.CLOSE_CONVERSATION, "the channel is over, its conversation is not")
 
 
-def _somebody(look: ChannelLook) -> Verdict | None:
-    if SERVING.intersection(look.participant_types):
-        return Verdict(Act.RELEASE, "somebody serves the customer")
+def _own_task(look: ChannelLook) -> Verdict | None:
+    """An event said that the task is dead; Twilio is believed before the event."""
+    if look.own_task in LIVE_STATUSES:
+        return Verdict(Act.LOOK_AGAIN, f"its task is {look.own_task}", soon=look.own_task in ("pending", "reserved"))
+    if look.own_task == "completed":
+        return Verdict(Act.RELEASE, "its task was served to its end")
+    return None
+
+
+def _followed_elsewhere(look: ChannelLook) -> Verdict | None:
     if look.channel_status in LEFT_ON_PURPOSE:
         return Verdict(Act.RELEASE, f"the channel is {look.channel_status}")
-    if look.own_task_live:
-        return Verdict(Act.LOOK_AGAIN, "its task is still alive")
+    if look.left_since:
+        return Verdict(Act.RELEASE, "an agent has served and left since")
     if look.live_tasks:
         return Verdict(Act.RELEASE, "another task is alive")
     if look.other_invites:
@@ -85,9 +95,9 @@ def _somebody(look: ChannelLook) -> Verdict | None:
     return None
 
 
-def _unclear(look: ChannelLook) -> Verdict | None:
-    if look.channel_status in IN_MOTION:
-        return Verdict(Act.LOOK_AGAIN, f"the channel is in {look.channel_status}")
-    if "unknown" in look.participant_types:
-        return Verdict(Act.LOOK_AGAIN, "a participant of unknown type is there")
+def _not_now(look: ChannelLook) -> Verdict | None:
+    if look.people:  # without a task: no event will tell of their leaving
+        return Verdict(Act.LOOK_AGAIN, "somebody is there")
+    if look.channel_status in IN_MOTION and look.settling:
+        return Verdict(Act.LOOK_AGAIN, f"the channel is in {look.channel_status}", soon=True)
     return None

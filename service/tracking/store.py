@@ -12,7 +12,16 @@ import redis
 from service.model import Invite, State
 from service.tracking.connection import lua, store_faults
 from service.tracking.lifecycle import TRANSITIONS
-from service.tracking.records import PARTITIONS, adopted_invite_id, anchored, fields_of, invite_of, key, partition_of_id
+from service.tracking.records import (
+    PARTITIONS,
+    adopted_invite_id,
+    anchored,
+    fields_of,
+    invite_of,
+    key,
+    partition_of,
+    partition_of_id,
+)
 
 THREAD_KEPT_S = 30 * 86_400
 EVENT_KEPT_S = 25 * 3600  # longer than the catch-up ever looks back
@@ -88,7 +97,7 @@ class Store:
     def create(self, invite: Invite, *, due_in_s: float) -> Outcome:
         """Write a new record, due in ``due_in_s``. Says ``exists`` and changes nothing if that id is there."""
         partition = partition_of_id(invite.id)
-        anchor = invite.conversation_sid or invite.channel_sid or invite.id
+        anchor = _anchor(invite, partition)
         names = [f"inv:{invite.id}", "due", "all", f"of:{anchor}"]
         pairs = [part for pair in fields_of(invite).items() for part in pair]
         arguments: list[str | int] = [invite.id, _ms(due_in_s), THREAD_KEPT_S * 1000, *pairs]
@@ -194,6 +203,12 @@ class Store:
             held = self._redis.set(anchored("idem", name), value, nx=True, get=True, ex=keep_s)
         return str(held) if held else value
 
+    def key_age_s(self, name: str, *, keep_s: int) -> float:
+        """How many seconds ago a key was bound with ``keep_s``; infinite if it is not."""
+        with store_faults():
+            left_ms = int(self._redis.pttl(anchored("idem", name)))
+        return keep_s - left_ms / 1000 if left_ms >= 0 else float("inf")
+
     def rebind_key(self, name: str, *, seen: str, value: str, keep_s: int) -> str:
         """Bind the key to ``value`` if it still holds ``seen``; the value that holds comes back."""
         with store_faults():
@@ -259,6 +274,12 @@ class Store:
 def adopted_id(conversation_sid: str | None, channel_sid: str, task_sid: str) -> str:
     """The id under which a task that others made is tracked."""
     return adopted_invite_id(conversation_sid or channel_sid, task_sid)
+
+
+def _anchor(invite: Invite, partition: int) -> str:
+    """The SID under which the record is found: the one whose partition the id carries."""
+    sids = [sid for sid in (invite.conversation_sid, invite.channel_sid) if sid]
+    return next((sid for sid in sids if partition_of(sid) == partition), invite.id)
 
 
 def _text(value: object) -> str | None:

@@ -135,7 +135,7 @@ class House:
         found = []
         cursor = ""
         while True:
-            url = f"{self.url}/v1/invites?limit=200{query}{cursor}"
+            url = f"{self.url}/v1/invites?limit=40{query}{cursor}"
             page = requests.get(url, headers=self.headers(), timeout=10).json()
             found += page["invites"]
             if not page["next_cursor"]:

@@ -1,5 +1,6 @@
 """What the service answers is what its own OpenAPI document says."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,3 +81,20 @@ def test_problems_are_as_described(world: World, method: str, path: str, more: d
     response = send(world, method, path.replace("{id}", "none"), **more)
     assert response.status_code == status
     assert faults(method, path, response) == []
+
+
+def test_longest_answers_stay_under_studios_limit(world: World, rules_file: Path) -> None:
+    many = "".join(
+        f"  - name: rule-{number}\n    when: attributes.{'x' * 40}{number} == '{'y' * 200}'\n"
+        "    route: {workflow: everyone}\n"
+        for number in range(300)
+    )
+    rules_file.write_text(f"version: 1\nrules:\n{many}default: {{workflow: everyone}}\n")
+    for number in range(45):
+        world.escalate(world.customer()["conversation_sid"], idempotency_key=str(number))
+    world.await_rule_file()
+    listed = send(world, "GET", "/v1/invites?limit=40")
+    decided = send(world, "POST", "/v1/decisions", json={"conversation_sid": "CH" + "1" * 32})
+    assert (len(listed.json()["invites"]), decided.json()["rule"]) == (40, "default")
+    assert decided.json()["trace_omitted"] > 0
+    assert max(len(listed.content), len(decided.content)) < 64_000

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlencode
 
 import requests
@@ -156,6 +157,15 @@ class World:
         return self.studio(
             urlencode(fields).encode(), "application/x-www-form-urlencoded", token=token, path="events/taskrouter"
         ).status
+
+    def await_rule_file(self) -> None:
+        """Wait until the rules file, as it is now, is in force."""
+        wanted = hashlib.sha256(Path(self.settings.rules_file).read_bytes()).hexdigest()
+        deadline = time.monotonic() + PATIENCE_S
+        body = {"conversation_sid": "CH" + "0" * 32}
+        while self.post("decisions", body)["rules_sha256"] != wanted:
+            assert time.monotonic() < deadline, "the changed rules are not taken up"
+            time.sleep(0.1)
 
     # -- the background
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from service.reconcile.verdict import Act, ChannelLook, judge
 from tests.conftest import sid
 
-ALONE = ChannelLook("active", "active", ("customer",))
+ALONE = ChannelLook("active", "active")
 
 
 def act(look: ChannelLook, *, steps_left: bool = False, on_lapse: str = "close") -> Act:
@@ -22,16 +22,19 @@ def act(look: ChannelLook, *, steps_left: bool = False, on_lapse: str = "close")
         (ALONE, Act.CLOSE),
         (replace(ALONE, channel_status="failed"), Act.CLOSE),
         (replace(ALONE, conversation_state="inactive"), Act.CLOSE),
-        (replace(ALONE, participant_types=("customer", "agent")), Act.RELEASE),
-        (replace(ALONE, participant_types=("supervisor",)), Act.RELEASE),
-        (replace(ALONE, participant_types=("customer", "external")), Act.RELEASE),
-        (replace(ALONE, participant_types=("customer", "unknown")), Act.LOOK_AGAIN),
+        (replace(ALONE, own_task="canceled"), Act.CLOSE),
+        (replace(ALONE, people=("agent",)), Act.LOOK_AGAIN),
+        (replace(ALONE, people=("supervisor",)), Act.LOOK_AGAIN),
+        (replace(ALONE, people=("agent",), live_tasks=(sid("WT", 2),)), Act.RELEASE),
         (replace(ALONE, channel_status="inactive"), Act.RELEASE),
         (replace(ALONE, channel_status="pause"), Act.RELEASE),
         (replace(ALONE, channel_status="setup"), Act.LOOK_AGAIN),
         (replace(ALONE, channel_status="transfer"), Act.LOOK_AGAIN),
+        (replace(ALONE, channel_status="setup", settling=False), Act.CLOSE),
         (replace(ALONE, live_tasks=(sid("WT", 2),)), Act.RELEASE),
-        (replace(ALONE, live_tasks=(sid("WT", 1),), own_task_live=True), Act.LOOK_AGAIN),
+        (replace(ALONE, own_task="pending"), Act.LOOK_AGAIN),
+        (replace(ALONE, own_task="assigned", live_tasks=(sid("WT", 2),)), Act.LOOK_AGAIN),
+        (replace(ALONE, own_task="completed"), Act.RELEASE),
         (replace(ALONE, other_invites=1), Act.RELEASE),
         (ChannelLook("closed", "closed"), Act.SETTLE),
         (ChannelLook(None, None), Act.SETTLE),
@@ -52,7 +55,7 @@ def test_further_step_comes_before_closing() -> None:
 
 
 def test_further_step_waits_for_nobody_served() -> None:
-    assert act(replace(ALONE, participant_types=("agent",)), steps_left=True) is Act.RELEASE
+    assert act(replace(ALONE, people=("agent",)), steps_left=True) is Act.LOOK_AGAIN
 
 
 def test_rule_may_leave_it_open() -> None:
@@ -63,18 +66,19 @@ LOOKS = st.builds(
     ChannelLook,
     channel_status=st.sampled_from(["setup", "active", "failed", "closed", "inactive", "pause", "transfer", None]),
     conversation_state=st.sampled_from(["initializing", "active", "inactive", "closed", None]),
-    participant_types=st.lists(st.sampled_from(["customer", "agent", "supervisor", "external", "unknown"])).map(tuple),
+    people=st.lists(st.sampled_from(["agent", "supervisor", "external", "unknown"])).map(tuple),
+    own_task=st.sampled_from([None, "pending", "reserved", "assigned", "wrapping", "completed", "canceled"]),
     live_tasks=st.lists(st.just(sid("WT", 2)), max_size=1).map(tuple),
-    own_task_live=st.booleans(),
     other_invites=st.integers(0, 2),
+    settling=st.booleans(),
 )
 
 
 @given(LOOKS, st.booleans(), st.sampled_from(["close", "leave"]))
 def test_open_channel_with_anybody_is_never_ended(look: ChannelLook, steps_left: bool, on_lapse: str) -> None:
-    attended = set(look.participant_types) - {"customer"} or look.live_tasks or look.other_invites
+    attended = look.people or look.live_tasks or look.other_invites or look.own_task in ("pending", "assigned")
     open_channel = look.channel_status not in ("closed", None)
-    if open_channel and (attended or look.channel_status in ("inactive", "pause", "setup", "transfer")):
+    if open_channel and (attended or look.channel_status in ("inactive", "pause")):
         assert act(look, steps_left=steps_left, on_lapse=on_lapse) in (Act.RELEASE, Act.LOOK_AGAIN)
 
 

@@ -1,0 +1,116 @@
+"""Look at a channel at Twilio, now: the truth that a verdict is made of. Changes nothing at Twilio."""
+
+from service.errors import TwilioUnavailableError
+from service.flex.gateway import Participant
+from service.flex.taskrouter import Task
+from service.model import Invite, State
+from service.reconcile.parts import Parts
+from service.reconcile.verdict import ChannelLook
+from service.tracking.arrival import adopt_task
+from service.tracking.lifecycle import LIVE
+
+FEW = 6  # so many tasks are asked for one by one; more of them with one search
+SEARCH_TRIES = 8
+SETTLING_LOOKS = 40  # at one look every 15 s: ten minutes
+_OVER = frozenset({"completed", "canceled"})
+
+
+def observe(parts: Parts, invite: Invite) -> ChannelLook:
+    """What Twilio shows of the invite's channel. A live task that nobody tracks is adopted: its end will be heard."""
+    assert invite.interaction_sid is not None
+    assert invite.channel_sid is not None
+    status = parts.gateway.channel_status(invite.interaction_sid, invite.channel_sid)
+    people = parts.gateway.participants(invite.interaction_sid, invite.channel_sid) if status else []
+    others = others_of(parts, invite)
+    own, live = _tasks(parts, invite, others, people)
+    tracked = {other.task_sid for other in others}
+    for task in live:
+        if task.sid not in tracked:
+            adopt_task(parts.store, task.sid, task.attributes, parts.pace)
+    sid = invite.conversation_sid
+    return ChannelLook(
+        channel_status=status,
+        conversation_state=parts.gateway.conversation_state(sid) if sid else None,
+        people=tuple(person.type for person in people if _may_serve(person)),
+        own_task=own.status if own else None,
+        live_tasks=tuple(task.sid for task in live),
+        other_invites=sum(_answers_for(other, invite) for other in others),
+        left_since=any(_left_since(other, invite) for other in others),
+        settling=invite.looks < SETTLING_LOOKS,
+    )
+
+
+def alive_elsewhere(parts: Parts, invite: Invite) -> bool:
+    """The last look before anything is closed: live tasks of the conversation on whichever channel, tracked or not.
+
+    Twilio allows three such searches a second. If it refuses for load, the closing waits, but not for ever: then
+    what the channel itself has shown must do. Raises TwilioUnavailableError while it is to wait.
+    """
+    if invite.conversation_sid is None:
+        return False
+    try:
+        found = parts.taskrouter.live_tasks_of_conversation(invite.conversation_sid)
+    except TwilioUnavailableError:
+        if invite.looks < SEARCH_TRIES:
+            raise
+        return False
+    tasks = [parts.taskrouter.task(sid) for sid in found if sid != invite.task_sid]
+    live = [task for task in tasks if task is not None and task.live]
+    for task in live:
+        adopt_task(parts.store, task.sid, task.attributes, parts.pace)
+    return bool(live)
+
+
+def others_of(parts: Parts, invite: Invite) -> list[Invite]:
+    """Our other records of the same conversation or channel."""
+    anchors = {sid for sid in (invite.conversation_sid, invite.channel_sid) if sid}
+    found = {one.id: one for anchor in sorted(anchors) for one in parts.store.of_anchor(anchor)}
+    return [one for one in found.values() if one.id != invite.id]
+
+
+def has_step(invite: Invite) -> bool:
+    """True if the rule has a further step for this invite."""
+    return invite.state is State.LAPSED and invite.step + 1 < len(invite.plan.steps)
+
+
+def _answers_for(other: Invite, invite: Invite) -> bool:
+    """True if the other record will look after the conversation. Of two that both have further steps, one goes on."""
+    if other.state in LIVE:
+        return True
+    return has_step(other) and (not has_step(invite) or other.id < invite.id)
+
+
+def _left_since(other: Invite, invite: Invite) -> bool:
+    """True if the other's agent completed their task after this invite's died: whoever parks, leaves on purpose."""
+    if other.state is not State.COMPLETED or other.ended_at_ms is None or invite.ended_at_ms is None:
+        return False
+    return other.ended_at_ms > invite.ended_at_ms
+
+
+def _may_serve(person: Participant) -> bool:
+    """Agents come with a task ("agents must be added via Invites": "Best Practices"), so whoever is of unknown type
+    and has none is no agent: a bot, or the customer by another name."""
+    if person.type == "unknown":
+        return person.task_sid is not None or person.worker_sid is not None
+    return person.type in ("agent", "supervisor", "external")
+
+
+def _tasks(
+    parts: Parts, invite: Invite, others: list[Invite], people: list[Participant]
+) -> tuple[Task | None, list[Task]]:
+    """The invite's own task, and the other live ones of its channel."""
+    assert invite.interaction_sid is not None
+    assert invite.channel_sid is not None
+    done = {other.task_sid for other in others if other.state is State.COMPLETED}
+    listed = parts.gateway.invites(invite.interaction_sid, invite.channel_sid)
+    candidates = [
+        *(person.task_sid for person in people),
+        *(made.task_sid for made in listed if made.task_status not in _OVER),
+        *(other.task_sid for other in others if other.state in LIVE),
+    ]
+    wanted = list(dict.fromkeys(sid for sid in candidates if sid and sid not in done and sid != invite.task_sid))
+    if len(wanted) > FEW:  # a thread with a long history
+        wanted = [sid for sid in parts.taskrouter.live_tasks_of_channel(invite.channel_sid) if sid != invite.task_sid]
+    own = parts.taskrouter.task(invite.task_sid) if invite.task_sid else None
+    found = [parts.taskrouter.task(sid) for sid in wanted]
+    return own, [task for task in found if task is not None and task.live]
