@@ -128,6 +128,8 @@ class Settings(BaseModel):
         return self.twilio_account_sid, self.twilio_auth_token
 
 
+# Names that only we would use: something close to one of them is a slip of the hand, and not another program's.
+DISTINCT = ("TWILIO_", "PUBLIC_", "REDIS_URL", "RULES_", "CLOSE_", "LOOK_", "CATCH_", "SETTLE_", "REQUEST_", "IDEMPOT")
 SECRETS = ("TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_SECONDARY", "TWILIO_API_SECRET", "REDIS_URL", "API_KEYS")
 NAMES = tuple(name.upper() for name in Settings.model_fields)
 
@@ -177,8 +179,8 @@ def _mistyped(environ: Mapping[str, str]) -> list[str]:
     for name in environ:
         if name in known or "_" not in name:
             continue
-        near = difflib.get_close_matches(name, [ours for ours in known if "_" in ours], n=1, cutoff=0.92)
-        if near:
+        near = difflib.get_close_matches(name, [ours for ours in known if ours.startswith(DISTINCT)], n=1, cutoff=0.92)
+        if near and not environ.get(near[0]):
             faults.append(f"{name} is not a setting; did you mean {near[0]}?")
     return faults
 

@@ -66,9 +66,18 @@ def test_fault_never_repeats_the_value(name: str, value: str) -> None:
     assert "secret" not in told
 
 
-@pytest.mark.parametrize("wrong", ["TWILIO_AUTHTOKEN", "CLOSE_GRACE_SEC", "PUBLIC_BASEURL", "REDIS_URL_FILES"])
-def test_mistyped_name_is_told(wrong: str) -> None:
-    assert f"{wrong} is not a setting" in faults(GOOD | {wrong: "1"})
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("TWILIO_AUTHTOKEN", "TWILIO_AUTH_TOKEN"),
+        ("CLOSE_GRACE_SEC", "CLOSE_GRACE_S"),
+        ("PUBLIC_BASEURL", "PUBLIC_BASE_URL"),
+        ("REDIS_URL_FILES", "REDIS_URL_FILE"),
+    ],
+)
+def test_mistyped_name_is_told(wrong: str, right: str) -> None:
+    environ = {name: value for name, value in GOOD.items() if name != right}
+    assert f"{wrong} is not a setting; did you mean {right}?" in faults(environ | {wrong: "1"})
 
 
 def test_foreign_variables_are_left_alone() -> None:

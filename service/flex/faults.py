@@ -4,8 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from twilio.base.exceptions import TwilioException
+from twilio.http.response import Response
 
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
+
+
+def _status(error: TwilioException) -> int:
+    """The HTTP status behind an SDK exception; 0 if it has none. For lists the SDK hides it in the arguments."""
+    status = getattr(error, "status", None)
+    if status is None:
+        status = next((item.status_code for item in error.args if isinstance(item, Response)), 0)
+    return int(status)
 
 
 @contextmanager
@@ -16,7 +25,7 @@ def twilio_faults(operation: str) -> Iterator[None]:
     try:
         yield
     except TwilioException as error:
-        status = int(getattr(error, "status", 0) or 0)
+        status = _status(error)
         code = getattr(error, "code", None)
         if status in (401, 403):  # ours to mend, not the caller's; the request is good once the settings are
             raise TwilioUnavailableError(f"{operation}: Twilio refuses our credentials ({status})") from None

@@ -141,7 +141,7 @@ def _read(answer: Any, deadline: float) -> str:
 def _raise_for(status: int, headers: Mapping[str, str]) -> None:
     if status == 429:  # "the request was not processed": error 20429
         raise TwilioUnavailableError("Twilio asks for fewer calls (429)", retry_after_s=_retry_after(headers))
-    if status >= 500:
+    if status >= 500 or status in (408, 425):  # also from whatever stands between us and Twilio
         raise TwilioAmbiguousError(f"Twilio failed ({status})", retry_after_s=_retry_after(headers))
 
 

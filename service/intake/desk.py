@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from service.errors import RouterError, TwilioUnavailableError
+from service.errors import ConfigurationError, RouterError, TwilioUnavailableError
 from service.flex.http import budget
 from service.model import Kind, Plan, RoutingRequest
 from service.reconcile.parts import Parts
@@ -92,4 +92,12 @@ class Desk:
             route = resolve_target(request.to, ruleset, directory)
             return Plan(rule=NAMED_TARGET, rules_sha256=ruleset.sha256, steps=(route,))
         facts = facts_of(request)
-        return plan_for(decide(ruleset, facts), ruleset, directory, facts)
+        rule = decide(ruleset, facts)
+        try:
+            return plan_for(rule, ruleset, directory, facts)
+        except ConfigurationError as error:  # a queue or workflow was deleted since the rules were loaded
+            log.error("rules.target_gone", rule=rule.name, why=error.detail)
+        try:
+            return plan_for(ruleset.default, ruleset, directory, facts)
+        except ConfigurationError:
+            raise TwilioUnavailableError("the rules name targets that the workspace no longer has") from None

@@ -8,11 +8,12 @@ import structlog
 
 from service.errors import ConflictError, FieldError, InvalidFieldsError, StoreUnavailableError, TwilioRefusedError
 from service.flex.attributes import MOST_CHARACTERS, characters, task_attributes
+from service.flex.gateway import Made
 from service.flex.http import budget
 from service.intake.desk import Desk
 from service.intake.payloads import body_fingerprint
 from service.model import Invite, Plan, RoutingRequest, State
-from service.reconcile.fulfil import send
+from service.reconcile.fulfil import send, sids_of
 from service.rules.resolve import Directory
 from service.tracking.lifecycle import LIVE
 from service.tracking.records import new_invite_id
@@ -182,13 +183,23 @@ def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
                 return replace(invite, created_at_ms=written.now_ms), BEING_FINISHED
             with budget(max(0.1, deadline - time.monotonic() - _STORE_RESERVE_S)):
                 # if another process has the same record in hand, only one of us gets to make the call
-                send(desk.parts, invite, now_ms=written.now_ms, told=True)
-        made = store.get(invite.id) or invite
+                answer = send(desk.parts, invite, now_ms=written.now_ms, told=True)
+        made = store.get(invite.id)
     except StoreUnavailableError:
         # The intent is stored; what is missing, the reconciler adds. A 503 would make the caller go elsewhere.
         return replace(invite, created_at_ms=written.now_ms), BEING_FINISHED
+    if made is None:
+        return _without_record(invite, answer, written.now_ms)
     if made.state is State.FAILED:
         raise TwilioRefusedError(made.reason or "refused", twilio_status=400)
     if made.state is State.REQUESTED and not written.moved:
         return _repeated(desk, invite.id, same_body=True, deadline=deadline)
     return made, BEING_FINISHED if made.state is State.REQUESTED else MADE
+
+
+def _without_record(invite: Invite, answer: Made | None, now_ms: int) -> tuple[Invite, int]:
+    """The store was emptied under us. If the task was made, its attributes will bring the record back."""
+    if answer is None:
+        raise StoreUnavailableError("the store has lost the request", retry_after_s=1)
+    known = {"state": State.PENDING, "created_at_ms": now_ms, **sids_of(invite, answer)}
+    return replace(invite, **known), MADE  # type: ignore[arg-type]  # the fields are those of an invite

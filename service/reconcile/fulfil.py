@@ -35,15 +35,16 @@ def fulfil(parts: Parts, invite: Invite, *, now_ms: int) -> None:
     send(parts, invite, now_ms=now_ms)
 
 
-def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> None:
+def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> Made | None:
     """Make the one call, if nobody else has begun to. Every outcome is written down; none is raised but the store's.
 
-    ``told``: somebody waits for the answer and will hear of a refusal. Otherwise a refusal is a lapse like another.
+    What was made comes back. ``told``: somebody waits for the answer and will hear of a refusal. Otherwise a refusal
+    is a lapse like another.
     """
     route = invite.route
     if route is None:  # adopted records are never requested; a record from a foreign hand could be
         parts.store.move(invite.id, "refused", due=NONE, fields={"reason": "no route"})
-        return
+        return None
     begun = parts.store.touch(
         invite.id,
         State.REQUESTED,
@@ -52,7 +53,7 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> No
         fields={"attempt": str(invite.attempt + 1), "sent_at_ms": str(now_ms)},
     )
     if not begun.moved:
-        return
+        return None
     try:
         made = _create(parts, invite, route)
     except TwilioUnavailableError as error:
@@ -69,6 +70,8 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> No
         log.error("invite.refused", invite=invite.id, why=error.detail)
     else:
         confirm(parts, invite, made)
+        return made
+    return None
 
 
 def confirm(parts: Parts, invite: Invite, made: Made) -> None:
@@ -78,6 +81,7 @@ def confirm(parts: Parts, invite: Invite, made: Made) -> None:
     outcome = parts.store.move(invite.id, "created", due=due, fields=fields)
     if made.task_sid:
         parts.store.link_task(made.task_sid, invite.id)
+    parts.store.index(invite.id, fields.get("conversation_sid"), made.channel_sid)
     if "conversation_sid" in fields and made.interaction_sid and made.channel_sid:
         parts.store.learn_thread(fields["conversation_sid"], made.interaction_sid, made.channel_sid)
     if outcome.moved:

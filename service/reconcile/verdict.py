@@ -67,6 +67,8 @@ def judge(look: ChannelLook, *, steps_left: bool, on_lapse: str) -> Verdict:
 def _ended(look: ChannelLook) -> Verdict | None:
     if look.channel_status not in (None, "closed"):
         return None
+    if look.channel_status is None and (look.live_tasks or look.own_task in LIVE_STATUSES):
+        return Verdict(Act.LOOK_AGAIN, "the channel is not shown, but a task of it is alive")
     if look.conversation_state in (None, "closed"):
         return Verdict(Act.SETTLE, "channel and conversation are closed")
     if look.other_invites:  # the conversation has been brought into Flex anew, on another channel

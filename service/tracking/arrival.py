@@ -142,6 +142,7 @@ def _plan_in(attributes: Mapping[str, object]) -> Plan:
 
 def _remember(store: Store, invite_id: str, task_sid: str, thread: Thread) -> None:
     store.link_task(task_sid, invite_id)
+    store.index(invite_id, thread.conversation_sid, thread.channel_sid)
     if thread.conversation_sid:
         store.learn_thread(thread.conversation_sid, thread.interaction_sid, thread.channel_sid)
 

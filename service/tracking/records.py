@@ -5,7 +5,7 @@ Key map (``NN`` is one of 64 partitions, and the hash tag that keeps a conversat
     flex:{NN}:inv:<id>     hash    the record
     flex:{NN}:due          zset    id → due time (epoch ms by Redis' clock); every record with something left to do
     flex:{NN}:all          zset    id → created at
-    flex:{NN}:of:<CH|UO>   set     ids of one conversation (of one channel where the conversation is not known)
+    flex:{NN}:of:<CH|UO>   set     ids of one conversation or channel, in the partition of that SID
     flex:{NN}:ev:<EV>      string  an event that was seen, in the partition of its invite
     flex:{NN}:task:<WT>    string  invite id, in the partition of the task SID
     flex:{NN}:thread:<CH>  hash    interaction_sid and channel_sid of a conversation

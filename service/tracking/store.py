@@ -19,7 +19,6 @@ from service.tracking.records import (
     fields_of,
     invite_of,
     key,
-    partition_of,
     partition_of_id,
 )
 
@@ -96,13 +95,23 @@ class Store:
 
     def create(self, invite: Invite, *, due_in_s: float) -> Outcome:
         """Write a new record, due in ``due_in_s``. Says ``exists`` and changes nothing if that id is there."""
+        self.index(invite.id, invite.conversation_sid, invite.channel_sid)  # first: a name without a record is harmless
         partition = partition_of_id(invite.id)
-        anchor = _anchor(invite, partition)
-        names = [f"inv:{invite.id}", "due", "all", f"of:{anchor}"]
+        names = [f"inv:{invite.id}", "due", "all"]
         pairs = [part for pair in fields_of(invite).items() for part in pair]
-        arguments: list[str | int] = [invite.id, _ms(due_in_s), THREAD_KEPT_S * 1000, *pairs]
+        arguments: list[str | int] = [invite.id, _ms(due_in_s), *pairs]
         with store_faults():
             return _outcome(self._create(keys=[key(partition, name) for name in names], args=arguments))
+
+    def index(self, invite_id: str, *sids: str | None) -> None:
+        """Let the invite be found by its conversation and its channel, whichever of them is known."""
+        names = [anchored("of", sid) for sid in sids if sid]
+        with store_faults():
+            pipe = self._redis.pipeline(transaction=False)
+            for name in names:
+                pipe.sadd(name, invite_id)
+                pipe.expire(name, THREAD_KEPT_S)
+            pipe.execute()
 
     def get(self, invite_id: str) -> Invite | None:
         """The record, or None if there is none (any more)."""
@@ -274,12 +283,6 @@ class Store:
 def adopted_id(conversation_sid: str | None, channel_sid: str, task_sid: str) -> str:
     """The id under which a task that others made is tracked."""
     return adopted_invite_id(conversation_sid or channel_sid, task_sid)
-
-
-def _anchor(invite: Invite, partition: int) -> str:
-    """The SID under which the record is found: the one whose partition the id carries."""
-    sids = [sid for sid in (invite.conversation_sid, invite.channel_sid) if sid]
-    return next((sid for sid in sids if partition_of(sid) == partition), invite.id)
 
 
 def _text(value: object) -> str | None:

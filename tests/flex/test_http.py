@@ -197,6 +197,13 @@ def test_refusal_keeps_twilios_code(server: Misbehaving) -> None:
     assert (caught.value.twilio_status, caught.value.code) == (400, 45354)
 
 
+def test_refused_list_keeps_its_status(server: Misbehaving) -> None:
+    server.answer = _reply(404, b'{"code": 20404, "status": 404}')
+    with pytest.raises(TwilioRefusedError) as caught:
+        list(workspace(server).events(minutes=15))
+    assert caught.value.twilio_status == 404
+
+
 def test_missing_task_is_gone_not_a_fault(server: Misbehaving) -> None:
     server.answer = _reply(404, b'{"code": 20404, "status": 404}')
     assert workspace(server).task(sid("WT", 1)) is None

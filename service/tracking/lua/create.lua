@@ -2,11 +2,9 @@
 -- KEYS[1] invite       hash   the record, one field each
 -- KEYS[2] due          zset   invite id -> due time, epoch ms
 -- KEYS[3] all          zset   invite id -> created at, epoch ms
--- KEYS[4] of           set    invite ids of one conversation or channel
 -- ARGV[1] id
 -- ARGV[2] delay        ms until the record is due, from now
--- ARGV[3] of_ttl       ms that the set of a conversation is kept after its last invite
--- ARGV[4..] field, value, ...
+-- ARGV[3..] field, value, ...
 -- Returns {word, state, now}: "created" | "exists"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -14,9 +12,7 @@ local state = redis.call('HGET', KEYS[1], 'state')
 if state then
   return {'exists', state, now}
 end
-redis.call('HSET', KEYS[1], 'id', ARGV[1], 'created_at_ms', now, unpack(ARGV, 4))
+redis.call('HSET', KEYS[1], 'id', ARGV[1], 'created_at_ms', now, unpack(ARGV, 3))
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], now, ARGV[1])
-redis.call('SADD', KEYS[4], ARGV[1])
-redis.call('PEXPIRE', KEYS[4], ARGV[3])
 return {'created', redis.call('HGET', KEYS[1], 'state'), now}
