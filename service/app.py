@@ -13,7 +13,7 @@ from service.flex.gateway import Gateway
 from service.flex.statistics import Statistics
 from service.flex.taskrouter import TaskRouter
 from service.intake.api import api
-from service.intake.desk import Desk, Names
+from service.intake.desk import Desk
 from service.intake.docs import docs
 from service.intake.door import Door
 from service.intake.hooks import hooks
@@ -22,9 +22,12 @@ from service.intake.probes import probes
 from service.intake.problems import install_problems
 from service.logs import set_up_logging
 from service.reconcile.loop import Reconciler
+from service.reconcile.names import Names
 from service.reconcile.parts import Parts
+from service.reconcile.rulebook import Rulebook
+from service.rules.aliases import Aliases, parse_aliases
 from service.rules.faults import Fault, RulesError
-from service.rules.loading import RulesFile
+from service.rules.loading import RulesFile, read_text
 from service.rules.resolve import Directory, unresolved
 from service.rules.ruleset import RuleSet
 from service.settings import Settings, load_settings
@@ -48,21 +51,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     set_up_logging(settings.log_level, settings.log_format)
     door = Door(settings.public_base_url, settings.auth_tokens, parse_keys(settings.api_keys))
     parts = parts_of(settings, lease_s=WEB_LEASE_S)
-    names = Names(parts, _names_now(settings))
-    rules = RulesFile(settings.rules_file, check=lambda ruleset: _unknown_names(ruleset, names))
+    book = _rulebook(settings, parts, known=_names_now(settings))
     try:
-        rules.load(_now_ms())
+        book.rules.load(_now_ms())
     except RulesError as error:
         raise ConfigurationError((str(error),)) from error
     hands = threading.BoundedSemaphore(settings.twilio_concurrency)
-    desk = Desk(parts, rules, names, settings.request_budget_s, settings.idempotency_window_s, hands)
+    desk = Desk(parts, book, settings.request_budget_s, settings.idempotency_window_s, hands)
 
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
 
     @app.before_request
     def take_up_changed_rules() -> None:
-        rules.refresh(_now_ms())
+        book.rules.refresh(_now_ms())
 
     install_problems(app)
     app.register_blueprint(api(desk, door))
@@ -73,9 +75,29 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def create_reconciler(settings: Settings) -> Reconciler:
-    """The background process's work."""
+    """The background process's work. Rules that cannot be read do not stop it: conversations must be rescued."""
     parts = parts_of(settings, lease_s=60.0)
-    return Reconciler(parts, workers=settings.twilio_concurrency, catch_up_every_s=settings.catch_up_every_s)
+    book = _rulebook(settings, parts, known=None)
+    try:
+        book.rules.load(_now_ms())
+    except RulesError as error:
+        log.error("rules.unusable", why=error.summary)
+    return Reconciler(parts, book, workers=settings.twilio_concurrency, catch_up_every_s=settings.catch_up_every_s)
+
+
+def _rulebook(settings: Settings, parts: Parts, *, known: Directory | None) -> Rulebook:
+    names = Names(parts, known, _aliases(settings))
+    rules = RulesFile(settings.rules_file, check=lambda ruleset: _unknown_names(ruleset, names))
+    return Rulebook(parts, rules, names)
+
+
+def _aliases(settings: Settings) -> Aliases | None:
+    if settings.rules_aliases is None:
+        return None
+    try:
+        return parse_aliases(read_text(settings.rules_aliases), file=settings.rules_aliases.name)
+    except RulesError as error:
+        raise ConfigurationError((str(error),)) from error
 
 
 def parts_of(settings: Settings, *, lease_s: float) -> Parts:
@@ -103,7 +125,7 @@ def _names_now(settings: Settings) -> Directory | None:
     """
     parts = parts_of(settings, lease_s=WEB_LEASE_S)
     try:
-        return Names(parts).fresh()
+        return Names(parts, aliases=_aliases(settings)).fresh()
     except RouterError as error:
         log.warning("names.unknown", why=error.detail)
         return None

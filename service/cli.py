@@ -5,17 +5,21 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TextIO, TypeVar
+from time import perf_counter
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TextIO, TypeVar
 
 import click
 
 from service.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from service.reconcile.parts import Parts
     from service.rules.resolve import Directory
 
+RULES = click.Path(path_type=Path)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -117,46 +121,94 @@ def rules() -> None:
 
 
 @rules.command("check")
-@click.argument("file", type=click.Path(path_type=Path), default=Path("config/rules.yaml"))
+@click.argument("file", type=RULES, default="config/rules.yaml")
 @click.option("--workspace", is_flag=True, help="Also look up every name in the workspace (needs the Twilio settings).")
 @faults_shown
 def rules_check(file: Path, workspace: bool) -> None:
     """Read FILE and print every fault in it with line, column and caret. Exit code 0 if there is none."""
     from service.rules.commands import check
 
-    code, text = check(file, _directory() if workspace else None)
-    click.echo(text)
-    sys.exit(code)
+    _end(check(file, _directory() if workspace else None))
 
 
 @rules.command("explain")
 @click.argument("request", type=click.File("r"))
-@click.option(
-    "--file",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("config/rules.yaml"),
-    show_default=True,
-    help="The rules.",
-)
+@click.option("--file", "path", type=RULES, default="config/rules.yaml", show_default=True, help="The rules.")
+@click.option("--at", default=None, type=click.DateTime(["%Y-%m-%dT%H:%M"]), help="As if it were this time (UTC).")
 @click.option("--workspace", is_flag=True, help="Resolve names in the workspace (needs the Twilio settings).")
 @faults_shown
-def rules_explain(request: TextIO, path: Path, workspace: bool) -> None:
+def rules_explain(request: TextIO, path: Path, at: datetime | None, workspace: bool) -> None:
     """Say which rule the JSON in REQUEST (a file, or - for standard input) falls under, and why not those before."""
     from service.rules.commands import explain_text
 
-    code, text = explain_text(path, request.read(), directory=_directory() if workspace else None)
-    click.echo(text)
-    sys.exit(code)
+    now = (at or datetime.now(UTC)).replace(tzinfo=UTC)
+    _end(explain_text(path, request.read(), directory=_directory() if workspace else None, now=now))
+
+
+@rules.command("test")
+@click.argument("tests", type=RULES, default="config/rules.test.yaml")
+@click.option("--file", "path", type=RULES, default=None, help="The rules; by default those that TESTS stands beside.")
+@click.option("--junit", type=RULES, default=None, help="Also write the results as JUnit XML to this file.")
+@click.option("--least", default=100.0, show_default=True, help="Least coverage of rules and steps, in percent.")
+@faults_shown
+def rules_test(tests: Path, path: Path | None, junit: Path | None, least: float) -> None:
+    """Try the cases in TESTS on the rules. Exit code 0 if all hold and the coverage is reached."""
+    from service.rules.commands import rules_of, run_tests
+
+    _end(run_tests(tests, path or rules_of(tests), seconds=perf_counter, junit_to=junit, least_percent=least))
+
+
+@rules.command("lint")
+@click.argument("file", type=RULES, default="config/rules.yaml")
+@click.option("--workspace", is_flag=True, help="Also read the live workflows: which routes would they not catch?")
+@faults_shown
+def rules_lint(file: Path, workspace: bool) -> None:
+    """Say what in FILE is allowed and yet suspicious."""
+    from service.rules.commands import lint_text
+
+    if workspace:
+        _end(lint_text(file, directory=_directory(), workflows=_parts().taskrouter.workflows()))
+    _end(lint_text(file))
+
+
+@rules.command("replay")
+@click.argument("requests", type=RULES)
+@click.argument("old", type=RULES)
+@click.argument("new", type=RULES)
+@faults_shown
+def rules_replay(requests: Path, old: Path, new: Path) -> None:
+    """Say which past REQUESTS (one JSON object a line) the rules in NEW decide otherwise than those in OLD."""
+    from service.rules.commands import replay_text
+
+    _end(replay_text(requests, old, new))
+
+
+@rules.command("schema")
+@click.option("--workspace", is_flag=True, help="Let editors offer the workspace's names too.")
+@faults_shown
+def rules_schema(workspace: bool) -> None:
+    """Print the JSON Schema of rules files, for editors."""
+    from service.rules.commands import schema
+
+    _end(schema(_directory() if workspace else None))
+
+
+def _end(answer: tuple[int, str]) -> NoReturn:
+    click.echo(answer[1].rstrip("\n"))
+    sys.exit(answer[0])
+
+
+def _parts() -> "Parts":
+    from service.app import parts_of
+    from service.settings import load_settings
+
+    return parts_of(load_settings(os.environ), lease_s=1.0)
 
 
 def _directory() -> "Directory":
-    from service.app import parts_of
     from service.rules.resolve import Directory
-    from service.settings import load_settings
 
-    parts = parts_of(load_settings(os.environ), lease_s=1.0)
-    return Directory(**parts.taskrouter.names())
+    return Directory(**_parts().taskrouter.names())
 
 
 @main.group()

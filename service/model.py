@@ -155,6 +155,7 @@ class Invite:
     attempt: int = 0  # how often the create was tried
     sent_at_ms: int | None = None  # when the last create was begun, written before the call; None: surely none is out
     ended_at_ms: int | None = None  # when its task ended, by Twilio's clock
+    let_go: bool = False  # a transfer of ours has taken this agent off the channel: they did not leave on purpose
     cancel_wanted: bool = False  # an app has called it off; the end of its task is no lapse
     looks: int = 0  # how often its channel was judged without a result
     reason: str | None = None  # why it ended, in Twilio's event words

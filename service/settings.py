@@ -66,6 +66,9 @@ class Settings(BaseModel):
     )
     redis_url: RedisAddress = Field(description="redis://, rediss:// or unix:// address of the store", repr=False)
     rules_file: Path = Field(Path("config/rules.yaml"), description="The rules")
+    rules_aliases: Path | None = Field(
+        None, description="An alias file: what the names in the rules are called in this workspace"
+    )
     api_keys: str = Field(
         "",
         description="Keys of the apps that may call: `id:sha256hex:scope+scope`, separated by spaces or commas; "
@@ -148,6 +151,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         ]
     if bool(values.get("twilio_api_key")) != bool(values.get("twilio_api_secret")):
         faults.append("TWILIO_API_KEY and TWILIO_API_SECRET must be given together")
+    if settings is not None and settings.settle_s <= settings.request_budget_s:
+        faults.append("SETTLE_S must be greater than REQUEST_BUDGET_S, or a call under way would be made again")
     if faults or settings is None:
         raise ConfigurationError(tuple(dict.fromkeys(faults)))
     return settings

@@ -108,6 +108,10 @@ def test_half_an_api_key_is_told(given: str) -> None:
     assert "must be given together" in faults(GOOD | {given: value})
 
 
+def test_settling_outlasts_a_request() -> None:
+    assert "SETTLE_S must be greater" in faults(GOOD | {"SETTLE_S": "5", "REQUEST_BUDGET_S": "6"})
+
+
 def test_api_key_is_used_for_rest_calls() -> None:
     settings = load_settings(GOOD | {"TWILIO_API_KEY": sid("SK", 1), "TWILIO_API_SECRET": "s"})
     assert settings.twilio_login == (sid("SK", 1), "s")

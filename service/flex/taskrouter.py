@@ -30,6 +30,7 @@ class Task:
     status: str
     reason: str | None
     attributes: Mapping[str, object]
+    updated_ms: int | None = None  # when it last changed, epoch ms
 
     @property
     def live(self) -> bool:
@@ -48,7 +49,9 @@ class TaskRouter:
         try:
             with twilio_faults("fetch task"):
                 found = self._workspace.tasks(task_sid).fetch()
-                return Task(task_sid, str(found.assignment_status), found.reason, parse_attributes(found.attributes))
+                updated_ms = int(found.date_updated.timestamp() * 1000) if found.date_updated else None
+                attributes = parse_attributes(found.attributes)
+                return Task(task_sid, str(found.assignment_status), found.reason, attributes, updated_ms)
         except TwilioRefusedError as error:
             if error.twilio_status == GONE:
                 return None
@@ -112,3 +115,11 @@ class TaskRouter:
                 "workers": {str(one.friendly_name): str(one.sid) for one in self._workspace.workers.list()},
                 "task_channels": {str(one.unique_name): str(one.sid) for one in self._workspace.task_channels.list()},
             }
+
+    def workflows(self) -> list[dict[str, object]]:
+        """Every workflow's ``sid``, ``friendly_name`` and ``configuration`` (a JSON text)."""
+        with twilio_faults("list workflows"):
+            return [
+                {"sid": one.sid, "friendly_name": one.friendly_name, "configuration": one.configuration}
+                for one in self._workspace.workflows.list()
+            ]

@@ -11,11 +11,10 @@ from service.flex.http import budget
 from service.intake.desk import Desk
 from service.intake.door import REQUEST_BYTES, Door, one_of_ours, read_body
 from service.intake.payloads import parse_decision_request, parse_routing_request
-from service.intake.requests import fitting_plan, take
+from service.intake.requests import fitting_decision, take
 from service.intake.views import decision_view, invite_view
 from service.model import Invite, Kind, State
 from service.reconcile.cancel import cancel
-from service.rules.decide import explain, facts_of
 from service.tracking.records import is_invite_id
 from service.tracking.store import Filters
 
@@ -38,9 +37,8 @@ def api(desk: Desk, door: Door) -> Blueprint:
         door.admit_key(request, "decide")
         body = read_body(request, most=REQUEST_BYTES)
         wanted = parse_decision_request(request.content_type, body)
-        ruleset = desk.rules.current
-        trace = [one.to_json() for one in explain(ruleset, facts_of(wanted))]
-        return jsonify(decision_view(wanted.kind, fitting_plan(desk, wanted), trace))
+        found = fitting_decision(desk, wanted, explained=True)
+        return jsonify(decision_view(wanted.kind, found, [one.to_json() for one in found.trace]))
 
     @blue.get("/v1/invites")
     def invites() -> Response:

@@ -25,7 +25,7 @@ def probes(desk: Desk) -> Blueprint:
 
 
 def _rules(desk: Desk) -> str:
-    fault = desk.rules.fault
+    fault = desk.book.rules.fault
     if fault is None:
         return "ok"
     first = fault.faults[0]
@@ -43,7 +43,7 @@ def _store(desk: Desk) -> str:
 
 def _names(desk: Desk) -> str:
     try:
-        desk.names.fresh()
+        desk.book.names.fresh()
     except RouterError as error:
         return error.detail
     return "ok"

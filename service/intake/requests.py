@@ -12,8 +12,9 @@ from service.flex.gateway import Made
 from service.flex.http import budget
 from service.intake.desk import Desk
 from service.intake.payloads import body_fingerprint
-from service.model import Invite, Plan, RoutingRequest, State
+from service.model import Invite, RoutingRequest, State
 from service.reconcile.fulfil import send, sids_of
+from service.reconcile.rulebook import Decision
 from service.rules.resolve import Directory
 from service.tracking.lifecycle import LIVE
 from service.tracking.records import new_invite_id
@@ -36,8 +37,8 @@ def take(desk: Desk, request: RoutingRequest, *, caller: str) -> tuple[Invite, i
     TwilioRefusedError, TwilioUnavailableError (before anything was stored) or StoreUnavailableError.
     """
     deadline = time.monotonic() + desk.request_budget_s
-    plan = fitting_plan(desk, request)
-    invite = _draft(request, plan, *_thread(desk, request))
+    decision = fitting_decision(desk, request)
+    invite = _draft(request, decision, *_thread(desk, request))
     key, fingerprint = _key(desk, request, invite, caller), body_fingerprint(_canonical(request, invite))
     value = f"{invite.id}|{fingerprint}"
     for _ in range(3):
@@ -56,21 +57,21 @@ def take(desk: Desk, request: RoutingRequest, *, caller: str) -> tuple[Invite, i
     raise ConflictError("this request is being made by somebody else; try again", retry_after_s=1)
 
 
-def fitting_plan(desk: Desk, request: RoutingRequest) -> Plan:
-    """The plan, complete with task channels. Raises InvalidFieldsError if a step's attributes do not fit a task."""
-    directory = desk.names.fresh()
-    plan = desk.plan(request)
+def fitting_decision(desk: Desk, request: RoutingRequest, *, explained: bool = False) -> Decision:
+    """The decision, with task channels. Raises InvalidFieldsError if a step's attributes do not fit a task."""
+    directory = desk.book.names.fresh()
+    decision = desk.book.decide(request, explained=explained)
     steps = tuple(
         step if step.task_channel else replace(step, task_channel=_task_channel(request, directory))
-        for step in plan.steps
+        for step in decision.plan.steps
     )
-    plan = replace(plan, steps=steps)
-    draft = _draft(request, plan, None, None, None)
+    decision = replace(decision, plan=replace(decision.plan, steps=steps))
+    draft = _draft(request, decision, None, None, None)
     longest = max((characters(task_attributes(draft, step)) for step in steps), default=0)
     if longest > MOST_CHARACTERS:
         fault = FieldError("attributes", _too_long(longest))
         raise InvalidFieldsError("The task's attributes are too large", errors=(fault,))
-    return plan
+    return decision
 
 
 def _too_long(found: int) -> str:
@@ -80,7 +81,7 @@ def _too_long(found: int) -> str:
 def _task_channel(request: RoutingRequest, directory: Directory) -> str | None:
     """Flex shows messaging tasks on ``chat``; a workspace without such a channel is left to Twilio's default."""
     wanted = _TASK_CHANNELS.get(request.channel_type or "", "chat")
-    return wanted if wanted in directory.task_channels else None
+    return wanted if wanted in (directory.task_channels or {}) else None
 
 
 def _thread(desk: Desk, request: RoutingRequest) -> tuple[str | None, str | None, str | None]:
@@ -94,7 +95,7 @@ def _thread(desk: Desk, request: RoutingRequest) -> tuple[str | None, str | None
 
 
 def _draft(
-    request: RoutingRequest, plan: Plan, conversation: str | None, interaction: str | None, channel: str | None
+    request: RoutingRequest, decision: Decision, conversation: str | None, interaction: str | None, channel: str | None
 ) -> Invite:
     return Invite(
         id=new_invite_id(conversation or channel or ""),
@@ -102,7 +103,8 @@ def _draft(
         state=State.REQUESTED,
         created_at_ms=0,
         request=request,
-        plan=plan,
+        plan=decision.plan,
+        step=decision.step,
         interaction_sid=interaction,
         channel_sid=channel,
         conversation_sid=conversation,

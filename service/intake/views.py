@@ -3,7 +3,8 @@
 import json
 from datetime import UTC, datetime
 
-from service.model import Invite, Plan, Route
+from service.model import Invite, Route
+from service.reconcile.rulebook import Decision
 
 TRACE_BYTES = 40_000  # every answer stays under the 64 kB that Studio parses
 
@@ -49,14 +50,15 @@ def route_view(route: Route) -> dict[str, object]:
     }
 
 
-def decision_view(kind: str, plan: Plan, trace: list[dict[str, object]]) -> dict[str, object]:
+def decision_view(kind: str, decision: Decision, trace: list[dict[str, object]]) -> dict[str, object]:
     """What a dry run found. Of a long trace the rules nearest to the match are shown; the others are counted."""
+    plan = decision.plan
     steps = [route_view(step) for step in plan.steps]
     shown = _last_that_fit(trace)
     return {
         "rule": plan.rule,
         "kind": kind,
-        "route": steps[0] if steps else None,
+        "route": steps[decision.step] if steps else None,
         "steps": steps,
         "on_lapse": plan.on_lapse,
         "rules_sha256": plan.rules_sha256,

@@ -33,8 +33,12 @@ def cancel(parts: Parts, invite: Invite, *, now_ms: int) -> None:
         )
     # the wish first: if we die before the end, the task.canceled that follows is not taken for a lapse
     parts.store.touch(invite.id, invite.state, fields={"cancel_wanted": "1"})
-    if invite.task_sid and invite.state is State.PENDING:
-        _cancel_task(parts, invite, invite.task_sid)
+    try:
+        if invite.task_sid and invite.state is State.PENDING:
+            _cancel_task(parts, invite, invite.task_sid)
+    except (ConflictError, TwilioRefusedError):
+        parts.store.touch(invite.id, invite.state, fields={"cancel_wanted": "0"})
+        raise
     guard = ("attempt", str(invite.attempt))  # a create that began in between wins
     outcome = parts.store.move(
         invite.id, "canceled", due=parts.pace.grace_s, guard=guard, fields={"reason": "canceled by request"}

@@ -4,8 +4,9 @@ import structlog
 
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
 from service.model import Invite, State
-from service.reconcile.observe import alive_elsewhere, has_step, observe
+from service.reconcile.observe import has_step, objection, observe
 from service.reconcile.parts import Parts
+from service.reconcile.rulebook import Rulebook
 from service.reconcile.verdict import Act, Verdict, judge
 from service.tracking.records import next_invite_id
 from service.tracking.store import NONE
@@ -15,37 +16,48 @@ log = structlog.stdlib.get_logger("service.channel")
 SOON_S = 15.0
 
 
-def judge_channel(parts: Parts, invite: Invite) -> None:
+def judge_channel(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) -> None:
     """Handle a due record that is lapsed, or that failed or was canceled and has left its channel unjudged."""
     if invite.cancel_wanted and invite.state is State.LAPSED:
         parts.store.move(invite.id, "canceled", due=0, fields={"reason": "canceled by request"})
         return
+    step = _next_step(book, invite, now_ms)
     if invite.interaction_sid is None or invite.channel_sid is None:
-        _without_channel(parts, invite)
+        _without_channel(parts, invite, step)
         return
-    verdict = _verdict(parts, invite)
-    if verdict.act is Act.CLOSE and _say_farewell(parts, invite):
-        verdict = _verdict(parts, invite)  # time has passed: look again before closing
+    verdict = _verdict(parts, invite, step)
+    if verdict.act is Act.CLOSE and _say_farewell(parts, book, invite):
+        verdict = _verdict(parts, invite, step)  # time has passed: look again before closing
     log.info("channel.judged", invite=invite.id, channel=invite.channel_sid, act=verdict.act, why=verdict.reason)
-    _act(parts, invite, verdict)
+    _act(parts, invite, verdict, step)
 
 
-def _without_channel(parts: Parts, invite: Invite) -> None:
+def _next_step(book: Rulebook, invite: Invite, now_ms: int) -> int | None:
+    """The step of the rule that follows; None if there is none, or the rule has given up."""
+    if not has_step(invite):
+        return None
+    began_ms = invite.ladder_at_ms or invite.created_at_ms
+    if invite.plan.give_up_s is not None and now_ms - began_ms >= invite.plan.give_up_s * 1000:
+        return None
+    return book.next_step(invite.request, invite.plan.steps, invite.step + 1)
+
+
+def _without_channel(parts: Parts, invite: Invite, step: int | None) -> None:
     """The conversation has never been through Flex by us: there is no channel to close."""
-    if has_step(invite):
-        _take_next_step(parts, invite)
+    if step is not None:
+        _take_step(parts, invite, step)
     else:
         _finish(parts, invite, "released", reason="no channel was ever made")
 
 
-def _act(parts: Parts, invite: Invite, verdict: Verdict) -> None:
+def _act(parts: Parts, invite: Invite, verdict: Verdict, step: int | None) -> None:
     if verdict.act is Act.LOOK_AGAIN:
         due = SOON_S if verdict.soon else max(SOON_S, parts.pace.look_s)
         parts.store.touch(invite.id, invite.state, due=due, fields={"looks": str(invite.looks + 1)})
     elif verdict.act is Act.RELEASE:
         _finish(parts, invite, "released", reason=verdict.reason)
-    elif verdict.act is Act.NEXT_STEP:
-        _take_next_step(parts, invite)
+    elif verdict.act is Act.NEXT_STEP and step is not None:
+        _take_step(parts, invite, step)
     else:
         if verdict.act is Act.CLOSE:
             _close_channel(parts, invite)
@@ -53,18 +65,14 @@ def _act(parts: Parts, invite: Invite, verdict: Verdict) -> None:
         _finish(parts, invite, "closed", reason=verdict.reason)
 
 
-def _verdict(parts: Parts, invite: Invite) -> Verdict:
-    verdict = judge(observe(parts, invite), steps_left=has_step(invite), on_lapse=invite.plan.on_lapse)
+def _verdict(parts: Parts, invite: Invite, step: int | None) -> Verdict:
+    verdict = judge(observe(parts, invite), steps_left=step is not None, on_lapse=invite.plan.on_lapse)
     if verdict.act not in (Act.CLOSE, Act.CLOSE_CONVERSATION):
         return verdict
-    try:
-        elsewhere = alive_elsewhere(parts, invite)
-    except TwilioUnavailableError as error:
-        return Verdict(Act.LOOK_AGAIN, error.detail, soon=True)
-    return Verdict(Act.RELEASE, "a task on another channel is alive") if elsewhere else verdict
+    return objection(parts, invite) or verdict
 
 
-def _say_farewell(parts: Parts, invite: Invite) -> bool:
+def _say_farewell(parts: Parts, book: Rulebook, invite: Invite) -> bool:
     """Say the rule's last words, at most once: a message lost is better than one sent twice. True if it was tried."""
     text = invite.plan.farewell
     if not text or invite.farewell_sent or invite.conversation_sid is None or invite.state is not State.LAPSED:
@@ -72,7 +80,7 @@ def _say_farewell(parts: Parts, invite: Invite) -> bool:
     noted = parts.store.touch(invite.id, State.LAPSED, guard=("farewell_sent", "0"), fields={"farewell_sent": "1"})
     if noted.moved:
         try:
-            parts.gateway.send_message(invite.conversation_sid, text)
+            parts.gateway.send_message(invite.conversation_sid, book.farewell(text))
         except (TwilioRefusedError, TwilioAmbiguousError, TwilioUnavailableError) as error:
             log.warning("farewell.failed", invite=invite.id, why=error.detail)
     return True
@@ -99,7 +107,7 @@ def _close_conversation(parts: Parts, invite: Invite) -> None:
                 raise
 
 
-def _take_next_step(parts: Parts, invite: Invite) -> None:
+def _take_step(parts: Parts, invite: Invite, step: int) -> None:
     """Write the successor's name first, then the successor, then the end of this one: each can be repeated."""
     successor = invite.successor or next_invite_id(invite.id)
     noted = parts.store.touch(invite.id, State.LAPSED, guard=("successor", successor), fields={"successor": successor})
@@ -107,7 +115,7 @@ def _take_next_step(parts: Parts, invite: Invite) -> None:
         return
     heir = Invite(
         id=successor, kind=invite.kind, state=State.REQUESTED, created_at_ms=0, request=invite.request,
-        plan=invite.plan, step=invite.step + 1, interaction_sid=invite.interaction_sid,
+        plan=invite.plan, step=step, interaction_sid=invite.interaction_sid,
         channel_sid=invite.channel_sid, conversation_sid=invite.conversation_sid, predecessor=invite.id,
         old_agent_gone=invite.old_agent_gone, ladder_at_ms=invite.ladder_at_ms or invite.created_at_ms,
     )  # fmt: skip

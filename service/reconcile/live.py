@@ -28,12 +28,12 @@ class Live:
     """The live facts of one request."""
 
     parts: Parts
-    directory: Directory
+    directory: Directory | None
     request: RoutingRequest
 
     def queue(self, name: str) -> Mapping[str, object] | None:
         """waiting, longest_wait_s, available, eligible and age_s of a queue by name or SID; None if not to be had."""
-        queue_sid = self.directory.sid_of(QUEUE, name)
+        queue_sid = self.directory.sid_of(QUEUE, name) if self.directory else None
         if queue_sid is None:
             return None
         seen = self._read(queue_sid, lambda: asdict(self.parts.statistics.queue(queue_sid)))

@@ -24,32 +24,38 @@ def look_at_open(parts: Parts, invite: Invite, *, now_ms: int) -> None:
     if waits_for_release(invite) and not release_old_agent(parts, invite):
         parts.store.touch(invite.id, invite.state, due=SETUP_WAIT_S)
         return
-    signal = _signal_from_task(parts, invite, now_ms) if invite.task_sid else None
-    if signal is None:
+    seen = _seen(parts, invite, now_ms) if invite.task_sid else None
+    if seen is None:
         parts.store.touch(invite.id, invite.state, due=parts.pace.look_s)
         return
-    fields = {"reason": "seen at Twilio"} if signal == "lapsed" else {}
-    due = parts.pace.due_after(signal, invite.kind)
-    outcome = parts.store.move(invite.id, signal, due=due, fields=fields)
+    signal, at_ms = seen
+    fields = {"ended_at_ms": str(at_ms)} if at_ms is not None and signal in ("completed", "lapsed") else {}
+    if signal == "lapsed":
+        fields["reason"] = "seen at Twilio"
+    outcome = parts.store.move(invite.id, signal, due=parts.pace.due_after(signal, invite.kind), fields=fields)
     if outcome.moved:
         log.info(f"invite.{outcome.state}", invite=invite.id, task=invite.task_sid, by="look")
     else:
         parts.store.touch(invite.id, invite.state, due=parts.pace.look_s)
 
 
-def _signal_from_task(parts: Parts, invite: Invite, now_ms: int) -> str | None:
+def _seen(parts: Parts, invite: Invite, now_ms: int) -> tuple[str, int | None] | None:
+    """The signal that the task's state gives, and since when (epoch ms by Twilio's clock); None if it gives none."""
     assert invite.task_sid is not None
     task = parts.taskrouter.task(invite.task_sid)
     if task is not None:
-        return _SIGNAL_OF_STATUS.get(task.status)
+        signal = _SIGNAL_OF_STATUS.get(task.status)
+        return (signal, task.updated_ms) if signal else None
     # Gone for five minutes at least, or too young to be shown everywhere. How it ended, only the events still know.
-    events = parts.taskrouter.events(task_sid=invite.task_sid, minutes=24 * 60)
-    signals = {EVENT_SIGNALS.get(event.type) for event in events}
-    if "completed" in signals:  # whatever came after it: a task that was purged raises task.system-deleted, some say
-        return "completed"
-    if "lapsed" in signals:
-        return "lapsed"
-    return "lapsed" if now_ms - invite.created_at_ms > VANISHES_AFTER_MS else None
+    ends = {
+        EVENT_SIGNALS[event.type]: event.at_ms
+        for event in parts.taskrouter.events(task_sid=invite.task_sid, minutes=24 * 60)
+        if event.type in EVENT_SIGNALS
+    }
+    for signal in ("completed", "lapsed"):  # a completed task that was purged raises task.system-deleted, some say
+        if signal in ends:
+            return signal, ends[signal]
+    return ("lapsed", None) if now_ms - invite.created_at_ms > VANISHES_AFTER_MS else None
 
 
 def _with_task(parts: Parts, invite: Invite, now_ms: int) -> Invite:
@@ -86,9 +92,18 @@ def release_old_agent(parts: Parts, invite: Invite) -> bool:
     for person in present:
         named = person.sid == origin.participant_sid or (origin.worker_sid and person.worker_sid == origin.worker_sid)
         if named and person.task_sid != invite.task_sid:
+            _note_let_go(parts, person.task_sid)
             _close(parts, invite, person.sid)
     parts.store.touch(invite.id, invite.state, fields={"old_agent_gone": "1"})
     return True
+
+
+def _note_let_go(parts: Parts, task_sid: str | None) -> None:
+    """Written before the act: when this agent's task is completed, that is our doing and no leaving on purpose."""
+    invite_id = parts.store.id_of_task(task_sid) if task_sid else None
+    theirs = parts.store.get(invite_id) if invite_id else None
+    if theirs is not None:
+        parts.store.touch(theirs.id, theirs.state, fields={"let_go": "1"})
 
 
 def _close(parts: Parts, invite: Invite, participant_sid: str) -> None:

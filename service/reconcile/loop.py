@@ -16,6 +16,7 @@ from service.reconcile.fulfil import fulfil
 from service.reconcile.lapse import judge_channel
 from service.reconcile.look import look_at_open
 from service.reconcile.parts import Parts
+from service.reconcile.rulebook import Rulebook
 from service.tracking.store import NONE
 
 log = structlog.stdlib.get_logger("service.reconcile")
@@ -31,6 +32,7 @@ class Reconciler:
     """One background process. ``step`` is one turn of the loop, so that tests need no threads of their own."""
 
     parts: Parts
+    book: Rulebook
     workers: int = 16
     catch_up_every_s: float = 60.0
     _pool: ThreadPoolExecutor = field(init=False)
@@ -61,6 +63,7 @@ class Reconciler:
     def step(self) -> int:
         """One turn: start the chores whose time has come and as much due work as there are free hands."""
         self._start_chores()
+        self.book.rules.refresh(time.time_ns() // 1_000_000)
         started = 0
         for partition in self.parts.store.due_partitions():
             free = self._take_free(PAGE)
@@ -97,7 +100,7 @@ class Reconciler:
 
     def _work_and_free(self, invite_id: str, now_ms: int) -> None:
         try:
-            work(self.parts, invite_id, now_ms=now_ms)
+            work(self.parts, self.book, invite_id, now_ms=now_ms)
         finally:
             self._free.release()
 
@@ -132,7 +135,7 @@ class Reconciler:
             log.exception("names.broken")
 
 
-def work(parts: Parts, invite_id: str, *, now_ms: int) -> None:
+def work(parts: Parts, book: Rulebook, invite_id: str, *, now_ms: int) -> None:
     """Bring one claimed invite a step further. A fault postpones it; the claim itself has postponed it already."""
     try:
         invite = parts.store.get(invite_id)
@@ -140,7 +143,7 @@ def work(parts: Parts, invite_id: str, *, now_ms: int) -> None:
             parts.store.drop_due(invite_id)
             return
         with budget(parts.call_s):
-            _handle(parts, invite, now_ms)
+            _handle(parts, book, invite, now_ms)
     except RouterError as error:
         level = logging.WARNING if error.retryable else logging.ERROR
         log.log(level, "work.postponed", invite=invite_id, why=error.detail)
@@ -150,13 +153,13 @@ def work(parts: Parts, invite_id: str, *, now_ms: int) -> None:
         log.exception("work.broken", invite=invite_id)
 
 
-def _handle(parts: Parts, invite: Invite, now_ms: int) -> None:
+def _handle(parts: Parts, book: Rulebook, invite: Invite, now_ms: int) -> None:
     if invite.state is State.REQUESTED:
         fulfil(parts, invite, now_ms=now_ms)
     elif invite.state in (State.PENDING, State.ACCEPTED):
         look_at_open(parts, invite, now_ms=now_ms)
     elif invite.state in (State.LAPSED, State.FAILED, State.CANCELED):
-        judge_channel(parts, invite)
+        judge_channel(parts, book, invite, now_ms=now_ms)
     else:
         parts.store.touch(invite.id, invite.state, due=NONE)
 

@@ -5,7 +5,7 @@ from service.flex.gateway import Participant
 from service.flex.taskrouter import Task
 from service.model import Invite, State
 from service.reconcile.parts import Parts
-from service.reconcile.verdict import ChannelLook
+from service.reconcile.verdict import Act, ChannelLook, Verdict
 from service.tracking.arrival import adopt_task
 from service.tracking.lifecycle import LIVE
 
@@ -24,41 +24,45 @@ def observe(parts: Parts, invite: Invite) -> ChannelLook:
     others = others_of(parts, invite)
     own, live = _tasks(parts, invite, others, people)
     tracked = {other.task_sid for other in others}
-    for task in live:
-        if task.sid not in tracked:
-            adopt_task(parts.store, task.sid, task.attributes, parts.pace)
+    followed = [task for task in live if task.sid in tracked or _follow(parts, task)]
     sid = invite.conversation_sid
     return ChannelLook(
         channel_status=status,
         conversation_state=parts.gateway.conversation_state(sid) if sid else None,
         people=tuple(person.type for person in people if _may_serve(person)),
         own_task=own.status if own else None,
-        live_tasks=tuple(task.sid for task in live),
+        live_tasks=tuple(task.sid for task in followed),
+        unfollowed=len(live) - len(followed),
         other_invites=sum(_answers_for(other, invite) for other in others),
         left_since=any(_left_since(other, invite) for other in others),
         settling=invite.looks < SETTLING_LOOKS,
     )
 
 
-def alive_elsewhere(parts: Parts, invite: Invite) -> bool:
+def objection(parts: Parts, invite: Invite) -> Verdict | None:
     """The last look before anything is closed: live tasks of the conversation on whichever channel, tracked or not.
 
     Twilio allows three such searches a second. If it refuses for load, the closing waits, but not for ever: then
-    what the channel itself has shown must do. Raises TwilioUnavailableError while it is to wait.
+    what the channel itself has shown must do.
     """
     if invite.conversation_sid is None:
-        return False
+        return None
     try:
         found = parts.taskrouter.live_tasks_of_conversation(invite.conversation_sid)
-    except TwilioUnavailableError:
-        if invite.looks < SEARCH_TRIES:
-            raise
-        return False
+    except TwilioUnavailableError as error:
+        waits = invite.looks < SEARCH_TRIES
+        return Verdict(Act.LOOK_AGAIN, error.detail, soon=True) if waits else None
     tasks = [parts.taskrouter.task(sid) for sid in found if sid != invite.task_sid]
     live = [task for task in tasks if task is not None and task.live]
-    for task in live:
-        adopt_task(parts.store, task.sid, task.attributes, parts.pace)
-    return bool(live)
+    followed = [_follow(parts, task) for task in live]  # all of them, not only the first
+    if any(followed):
+        return Verdict(Act.RELEASE, "a task on another channel is alive")
+    return Verdict(Act.LOOK_AGAIN, "a task of the conversation is alive") if live else None
+
+
+def _follow(parts: Parts, task: Task) -> bool:
+    """True if a record of ours follows the task, from now on at the latest."""
+    return adopt_task(parts.store, task.sid, task.attributes, parts.pace)
 
 
 def others_of(parts: Parts, invite: Invite) -> list[Invite]:
@@ -82,9 +86,11 @@ def _answers_for(other: Invite, invite: Invite) -> bool:
 
 def _left_since(other: Invite, invite: Invite) -> bool:
     """True if the other's agent completed their task after this invite's died: whoever parks, leaves on purpose."""
-    if other.state is not State.COMPLETED or other.ended_at_ms is None or invite.ended_at_ms is None:
+    if other.state is not State.COMPLETED or other.let_go:
         return False
-    return other.ended_at_ms > invite.ended_at_ms
+    if other.ended_at_ms is None or invite.ended_at_ms is None:
+        return True  # when in doubt nothing is closed
+    return other.ended_at_ms // 1000 >= invite.ended_at_ms // 1000  # tasks tell their times in whole seconds
 
 
 def _may_serve(person: Participant) -> bool:

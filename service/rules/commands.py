@@ -1,25 +1,35 @@
-"""What ``rules check`` and ``rules explain`` say on the command line: plain text that reads well at three at night.
+"""What the commands ``rules check | explain | test | lint | replay | schema`` answer: text that reads well at night.
 
-Nothing of a command-line library comes in here; a function takes arguments and answers an exit code and a text.
+Nothing of a command-line library comes in here, and no clock; a function takes arguments and answers an exit code and a
+text.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from service.errors import ConfigurationError
-from service.model import CHANNEL_TYPES, Kind, Mode, Origin, Route, RoutingRequest, Target
-from service.rules.decide import RuleTrace, decide, explain, facts_of
-from service.rules.expression.faults import did_you_mean
-from service.rules.faults import RulesError, count
-from service.rules.loading import read_rules
-from service.rules.resolve import Directory, plan_for, unresolved
-from service.rules.ruleset import RuleSet, Step
+from service.rules.decide import facts_of
+from service.rules.faults import Fault, RulesError, count
+from service.rules.lint import lint
+from service.rules.lint_workspace import lint_workspace
+from service.rules.loading import read_rules, read_text
+from service.rules.replay import read_requests, replay
+from service.rules.requests import request_of
+from service.rules.resolve import Directory, unresolved
+from service.rules.schema import schema_text
+from service.rules.telling import told
+from service.rules.trial_file import read_trials
+from service.rules.trial_report import junit, report
+from service.rules.trials import run_trials
 
-GOOD, FAULTY, UNUSABLE = 0, 1, 2  # exit codes: in order; the rules have faults; the request cannot be read
+GOOD, FAULTY, UNUSABLE = 0, 1, 2  # exit codes: in order; the rules have faults; what was handed in cannot be read
+
+Answer = tuple[int, str]
 
 
-def check(path: Path, directory: Directory | None = None) -> tuple[int, str]:
+def check(path: Path, directory: Directory | None = None) -> Answer:
     """Whether the file can be used; with a directory, also whether the workspace has every target it names."""
     try:
         ruleset = read_rules(path)
@@ -27,143 +37,111 @@ def check(path: Path, directory: Directory | None = None) -> tuple[int, str]:
         if faults:
             raise RulesError(faults)
     except RulesError as error:
-        return FAULTY, f"{error}\n\n{count(len(error.faults), 'fault')} in {path}\n"
+        return _faulty(error, path)
     names = "every target exists" if directory else "targets were not compared with a workspace"
     return GOOD, f"{path}: {count(len(ruleset.rules), 'rule')} and a default, no faults; {names}\n"
 
 
-def explain_text(path: Path, request_json: str, *, directory: Directory | None = None) -> tuple[int, str]:
+def explain_text(
+    path: Path, request_json: str, *, directory: Directory | None = None, now: datetime | None = None
+) -> Answer:
     """Which rule a request falls under, why, and what then follows step by step.
 
-    ``request_json`` is an object with any of: kind (escalation by default), reason, channel_type, interaction_sid,
-    attributes, from, to, mode, as in a request's body.
+    ``request_json`` is an object with any of a request body's fields and kind (escalation by default). ``now`` must
+    know its zone; without it no calendar is open or closed. Live facts are null.
     """
     try:
         ruleset = read_rules(path)
+        request = request_of(json.loads(request_json))
     except RulesError as error:
-        return FAULTY, f"{error}\n\n{count(len(error.faults), 'fault')} in {path}\n"
-    try:
-        request = request_of(request_json)
+        return _faulty(error, path)
     except ValueError as error:
         return UNUSABLE, f"the request cannot be read: {error}\n"
-    facts = facts_of(request)
-    traces = explain(ruleset, facts)
-    lines = [line for trace in traces[:-1] for line in _passed_over(trace)]
+    lines: list[str] = []
     try:
-        lines += [*_matched(traces[-1], ruleset), *_followed(ruleset, directory, facts)]
+        for line in told(ruleset, facts_of(request, ruleset, now=now), directory):
+            lines.append(line)  # those before a fault are kept
     except ConfigurationError as error:
         return FAULTY, "\n".join([*lines, *error.faults]) + "\n"
     return GOOD, "\n".join(lines) + "\n"
 
 
-FIELDS = ("kind", "reason", "channel_type", "interaction_sid", "attributes", "from", "to", "mode")
+def rules_of(tests: Path) -> Path:
+    """The rules file that a test file stands beside: ``rules.yaml`` for ``rules.test.yaml``."""
+    return tests.with_name(tests.name.replace(".test.", "."))
 
 
-def request_of(text: str) -> RoutingRequest:
-    """The request that an explanation is asked for. Raises ``ValueError`` naming the field and what is allowed."""
-    body = json.loads(text)
-    if not isinstance(body, dict):
-        raise ValueError("an object is expected")
-    for name in body:
-        if name not in FIELDS:
-            raise ValueError(f"there is no field {name!r} (allowed: {', '.join(FIELDS)}){did_you_mean(name, FIELDS)}")
-    origin, to = _object(body, "from"), _object(body, "to")
-    mode = _one_of(body, "mode", tuple(Mode))
-    return RoutingRequest(
-        kind=Kind(_one_of(body, "kind", (Kind.ESCALATION, Kind.TRANSFER)) or Kind.ESCALATION),
-        interaction_sid=_text(body, "interaction_sid"),
-        channel_type=_one_of(body, "channel_type", CHANNEL_TYPES),
-        reason=_text(body, "reason"),
-        attributes=_object(body, "attributes"),
-        origin=Origin(_text(origin, "worker_sid"), _text(origin, "participant_sid")),
-        to=_target(to) if to else None,
-        mode=Mode(mode) if mode else None,
-    )
+def run_tests(
+    tests: Path,
+    path: Path,
+    *,
+    seconds: Callable[[], float],
+    junit_to: Path | None = None,
+    least_percent: float = 100,
+) -> Answer:
+    """Tries the cases in ``tests`` on the rules in ``path``; ``junit_to`` is a file that JUnit XML is written to.
+
+    ``seconds`` is a clock that only goes forward, such as ``time.perf_counter``.
+    """
+    try:
+        ruleset = read_rules(path)
+    except RulesError as error:
+        return _faulty(error, path)
+    try:
+        trials = read_trials(read_text(tests), tests.name, ruleset)
+    except RulesError as error:
+        return UNUSABLE, _faulty(error, tests)[1]
+    results = run_trials(ruleset, trials, seconds)
+    if junit_to:
+        junit_to.write_text(junit(ruleset, results, tests.name), encoding="utf-8")
+    good, text = report(ruleset, results, tests.name, least_percent=least_percent)
+    return GOOD if good else FAULTY, text
 
 
-def _object(body: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = body.get(name) or {}
-    if not isinstance(value, dict):
-        raise ValueError(f"{name} must be an object")
-    return value
+def lint_text(
+    path: Path, *, directory: Directory | None = None, workflows: Sequence[Mapping[str, object]] = ()
+) -> Answer:
+    """Everything suspicious in the file; with a directory and the workspace's workflows, also between them and it."""
+    try:
+        ruleset = read_rules(path)
+        warnings: tuple[Fault, ...] = lint(ruleset)
+        if directory:
+            warnings = (*warnings, *lint_workspace(ruleset, workflows, directory))
+    except RulesError as error:
+        return _faulty(error, path)
+    except ValueError as error:
+        return UNUSABLE, f"{error}\n"
+    if not warnings:
+        return GOOD, f"{path}: nothing suspicious\n"
+    return FAULTY, "\n".join(map(str, warnings)) + f"\n\n{count(len(warnings), 'warning')} in {path}\n"
 
 
-def _text(body: Mapping[str, object], name: str) -> str | None:
-    value = body.get(name)
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"{name} must be a text")
-    return value
+def replay_text(requests: Path, old: Path, new: Path) -> Answer:
+    """Which of the exported requests the rules in ``new`` would decide otherwise than those in ``old``."""
+    at = old
+    try:
+        before = read_rules(at)
+        at = new
+        after = read_rules(at)
+    except RulesError as error:
+        return _faulty(error, at)
+    try:
+        past = read_requests(requests.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        return UNUSABLE, f"{requests}: {reason}\n"
+    return GOOD, replay(past, before, after).text
 
 
-def _one_of(body: Mapping[str, object], name: str, allowed: tuple[str, ...]) -> str | None:
-    value = _text(body, name)
-    if value is not None and value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}{did_you_mean(value, allowed)}")
-    return value
+def schema(directory: Directory | None = None) -> Answer:
+    """The JSON Schema for editors; with a directory they also offer the workspace's names."""
+    if directory is None:
+        return GOOD, schema_text()
+    workflows = sorted(directory.workflows)
+    names = {"workflow": workflows, "via": workflows, "queue": sorted(directory.queues),
+             "worker": sorted(directory.workers), "task_channel": sorted(directory.task_channels)}  # fmt: skip
+    return GOOD, schema_text(names)
 
 
-def _target(to: Mapping[str, object]) -> Target:
-    if len(to) != 1 or (kind := next(iter(to))) not in ("worker", "queue", "workflow"):
-        raise ValueError("to must hold exactly one of worker, queue and workflow")
-    return Target(kind, _text(to, kind) or "")
-
-
-def _passed_over(trace: RuleTrace) -> list[str]:
-    return [f"  passed over  {trace.rule}", *_reasons(trace)]
-
-
-def _matched(trace: RuleTrace, ruleset: RuleSet) -> list[str]:
-    if trace.because or trace.rule != "default":
-        return [f"  MATCHES      {trace.rule}", *(_reasons(trace) or ["                 it has no condition"])]
-    why = "no rule matches" if ruleset.rules else "there are no rules"
-    return ["  MATCHES      default", f"                 {why}"]
-
-
-def _reasons(trace: RuleTrace) -> list[str]:
-    lines = []
-    for part in trace.because:
-        seen = ", ".join(f"{name} is {value}" for name, value in part.seen) or "nothing in it depends on the request"
-        lines += [
-            f"                 {'true ' if part.outcome else 'false'}  {part.text}",
-            f"                        {seen}",
-        ]
-    return lines
-
-
-def _followed(ruleset: RuleSet, directory: Directory | None, facts: Mapping[str, object]) -> list[str]:
-    rule = decide(ruleset, facts)
-    if directory:
-        plan = plan_for(rule, ruleset, directory, facts)
-        steps = [_resolved(route) for route in plan.steps]
-    else:
-        steps = [_written(step) for step in rule.steps]
-    lines = ["", "  then"]
-    lines += [f"    {number}. {step}" for number, step in enumerate(steps, start=1)]
-    last = "the conversation is closed" if rule.on_lapse == "close" else "the conversation is left open"
-    return [*lines, f"    after the last: {last}{', with a farewell message' if rule.farewell else ''}"]
-
-
-def _written(step: Step) -> str:
-    worker = f"whoever {'.'.join(map(str, step.worker_fact))} names" if step.worker_fact else ""
-    parts = {
-        "worker": worker or (step.worker.text if step.worker else ""),
-        "queue": step.queue.text if step.queue else "",
-        "workflow": step.workflow.text,
-    }
-    return _line(parts, step.priority, step.timeout_s)
-
-
-def _resolved(route: Route) -> str:
-    parts = {
-        "worker": f"{route.worker} ({route.worker_sid})" if route.worker_sid else "",
-        "queue": f"{route.queue} ({route.queue_sid})" if route.queue_sid else "",
-        "workflow": f"{route.workflow} ({route.workflow_sid})",
-    }
-    return _line(parts, route.priority, route.timeout_s)
-
-
-def _line(parts: Mapping[str, str], priority: int | None, timeout_s: int | None) -> str:
-    named = [f"{what} {name}" for what, name in parts.items() if name]
-    named += [f"priority {priority}"] if priority is not None else []
-    named += [f"for {timeout_s} s at most"] if timeout_s is not None else []
-    return ", ".join(named)
+def _faulty(error: RulesError, path: Path) -> Answer:
+    return FAULTY, f"{error}\n\n{count(len(error.faults), 'fault')} in {path}\n"

@@ -1,11 +1,22 @@
 """Which rule a request falls under, and why that one and not those before. Pure; what it tells is never logged."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 
 from service.model import RoutingRequest
-from service.rules.expression import Trace
+from service.rules.expression import Lazy, Trace
+from service.rules.live import LiveFacts, NoLiveFacts
 from service.rules.ruleset import Rule, RuleSet
+from service.rules.splits import dealt_by, place_in_split
+
+NO_LIVE_FACTS = NoLiveFacts()
+MOST_BYTES = 2048  # of a trace that is stored with an invite
+MOST_RULES = 12  # of those passed over, that it tells
+MOST_TEXT = 120  # characters of one condition in it
+LIVE = ("queues[", "last_worker.")
 
 
 @dataclass(frozen=True)
@@ -27,9 +38,23 @@ class RuleTrace:
         return {"rule": self.rule, "matched": self.matched, "because": conditions}
 
 
-def facts_of(request: RoutingRequest) -> Mapping[str, object]:
-    """What conditions can name, as nested JSON values: ``request.*``, ``from.*`` and ``attributes.*``."""
+def facts_of(
+    request: RoutingRequest,
+    ruleset: RuleSet | None = None,
+    *,
+    now: datetime | None = None,
+    live: LiveFacts = NO_LIVE_FACTS,
+) -> Mapping[str, object]:
+    """What conditions can name, as nested JSON values: ``request.*``, ``from.*``, ``attributes.*``, and what is only
+    looked up when a condition asks for it, each at most once: calendars at ``now`` (which must know its zone; without
+    it no calendar is open or closed), places in splits, live facts.
+
+    For one decision in one thread; hand the same facts to ``decide``, ``explain``, ``plan_for`` and ``next_step``.
+    """
     origin, to = request.origin, request.to
+    calendars = ruleset.calendars if ruleset else {}
+    dealt = dealt_by(request)
+    last_worker = cache(lambda: live.last_worker() or {})
     return {
         "request": {
             "kind": str(request.kind),
@@ -44,6 +69,10 @@ def facts_of(request: RoutingRequest) -> Mapping[str, object]:
             "participant_sid": origin.participant_sid if origin else None,
         },
         "attributes": request.attributes,
+        "is_open": Lazy(lambda name: calendars[name].is_open(now) if now and name in calendars else None),
+        "percent": Lazy(lambda name: place_in_split(name, dealt) if dealt else None),
+        "queues": Lazy(lambda name: dict(live.queue(name) or {})),
+        "last_worker": Lazy(lambda name: last_worker().get(name)),
     }
 
 
@@ -59,8 +88,46 @@ def explain(ruleset: RuleSet, facts: Mapping[str, object]) -> tuple[RuleTrace, .
     return tuple(_trace(rule, facts) for rule in looked_at)
 
 
+def stored_trace(ruleset: RuleSet, facts: Mapping[str, object]) -> str:
+    """The trace that is stored with an invite: JSON of at most 2,048 bytes, with conditions and outcomes but no values.
+
+    ``rule`` and ``because`` are the one that matched, ``passed`` the last rules before it with what stopped each,
+    ``left_out`` how many are not told, ``unknown`` the live facts that could not be had.
+    """
+    index = ruleset.first(facts)
+    looked_at = (*ruleset.rules, ruleset.default)[max(0, index - MOST_RULES) : index + 1]
+    *passed, last = (_trace(rule, facts) for rule in looked_at)
+    tries = (_stored(passed[number:], last, index) for number in range(len(passed) + 1))
+    bare = _stored([], RuleTrace(last.rule, True), index)
+    return next((text for text in tries if len(text) <= MOST_BYTES), bare)
+
+
+def _stored(passed: list[RuleTrace], last: RuleTrace, index: int) -> str:
+    unknown = {name[:MOST_TEXT] for trace in (*passed, last) for name in _unknown(trace)}
+    told = {
+        "rule": last.rule,
+        "because": _outcomes(last),
+        "passed": [[trace.rule, *_outcomes(trace)] for trace in passed],
+        "left_out": index - len(passed),
+        "unknown": sorted(unknown),
+    }
+    return json.dumps(told, separators=(",", ":"))
+
+
+def _outcomes(trace: RuleTrace) -> list[list[object]]:
+    return [[" ".join(part.text.split())[:MOST_TEXT], part.outcome] for part in trace.because]
+
+
+def _unknown(trace: RuleTrace) -> Iterator[str]:
+    for part in trace.because:
+        yield from (name for name, value in part.seen if value == "null" and name.startswith(LIVE))
+
+
 def _trace(rule: Rule, facts: Mapping[str, object]) -> RuleTrace:
-    if rule.when is None:
-        return RuleTrace(rule.name, True)
-    whole = rule.when.explain(facts)
-    return RuleTrace(rule.name, whole.outcome, tuple(whole.deciding()))
+    held: list[Trace] = []
+    for condition in rule.conditions:
+        whole = condition.explain(facts)
+        if not whole.outcome:
+            return RuleTrace(rule.name, False, tuple(whole.deciding()))
+        held += whole.deciding()
+    return RuleTrace(rule.name, True, tuple(held))

@@ -16,6 +16,7 @@ from service.rules.faults import Fault, Place, Source
 from service.rules.scalars import places_in
 
 MAX_NESTING = 20
+MAX_VALUES = 40_000  # keys count, too
 
 WHOLE = re.compile(r"[-+]?(0|[1-9]\d{0,17})")
 DECIMAL = re.compile(r"[-+]?\d{1,17}\.\d{1,17}")
@@ -31,12 +32,15 @@ HINTS = {
     "did not find expected key": "this does not belong here: the indentation is wrong, or a text that begins with a "
     "quote or bracket goes on after it (put the whole text on lines of their own after >-)",
     "did not find expected '-' indicator": "a list item beginning with - is expected here; look at the indentation",
-    "did not find expected ',' or ']'": "a comma or ] is missing",
-    "did not find expected ',' or '}'": "a comma or } is missing",
+    "did not find expected node content": "a value is expected here",
+    "did not find expected ',' or ']'": "a comma or ] is missing; a text with [ ] { } or , in it needs quotes",
+    "did not find expected ',' or '}'": "a comma or } is missing; a text with [ ] { } or , in it needs quotes",
     "found unexpected end of stream": "a quote is not closed before the end of the file",
     "found character that cannot start any token": "this character cannot begin a value; put the text in quotes "
     "(and indent with spaces, never with tabs)",
 }
+
+MANY = f"a file may have {MAX_VALUES} keys and values at most, and has more from here on"
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,14 @@ class Tree:
     keys: Mapping[str, Place] = field(default_factory=dict)
     children: "Mapping[str | int, Tree]" = field(default_factory=dict)
     text: str | None = None  # of a scalar, before it was taken for a number, boolean or null
-    offsets: tuple[int, ...] = ()  # of a scalar: where in the source each character of ``text`` stands, and its end
+    written: tuple[int, int, str] = (0, 0, "")  # of a scalar: where in the source it begins and ends, and its quote
 
     def within(self, source: Source, position: int, length: int) -> Place:
         """The place of ``length`` characters from ``position`` of a scalar's text, whatever its quoting or folding."""
-        last = self.offsets[min(position + length, len(self.offsets) - 1) - 1] if length else 0
-        start = self.offsets[min(position, len(self.offsets) - 1)]
+        start, end, style = self.written
+        offsets = places_in(source.text, start, end, self.text or "", style)
+        last = offsets[min(position + length, len(offsets) - 1) - 1] if length else 0
+        start = offsets[min(position, len(offsets) - 1)]
         return source.place(start, max(1, last - start + 1))
 
 
@@ -84,11 +90,12 @@ def _told(error: yaml.MarkedYAMLError) -> str:
 
 def _refused(source: Source, found: list[Fault]) -> bool:
     """Looks through the events, which cost no recursion, for what must not be composed at all."""
-    depth = documents = 0
+    depth = documents = values = 0
     for event in yaml.parse(source.text, Loader=yaml.CLoader):
         documents += isinstance(event, yaml.DocumentStartEvent)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        reason = _reason(event, depth, documents)
+        values += isinstance(event, yaml.NodeEvent)
+        reason = _reason(event, depth, documents) or (MANY if values > MAX_VALUES else "")
         if reason:
             mark = cast(yaml.Mark, event.start_mark)
             found.append(source.fault(source.place(mark.index), reason))
@@ -115,8 +122,8 @@ def _built(node: yaml.Node, source: Source, found: list[Fault]) -> Tree:
         return Tree([item.value for item in items], place, children=dict(enumerate(items)))
     scalar = cast(yaml.ScalarNode, node)
     value = scalar.value if scalar.style else _plain(scalar.value)
-    offsets = places_in(source.text, scalar.start_mark.index, scalar.end_mark.index, scalar.value, scalar.style or "")
-    return Tree(value, place, text=scalar.value, offsets=offsets)
+    written = (scalar.start_mark.index, scalar.end_mark.index, scalar.style or "")
+    return Tree(value, place, text=scalar.value, written=written)
 
 
 def _mapping(node: yaml.MappingNode, source: Source, found: list[Fault]) -> Tree:

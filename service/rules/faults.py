@@ -71,8 +71,10 @@ class Source:
 
     def line(self, number: int) -> str:
         """The line of that number (from 1) without its end; empty past the last."""
-        ends = (*self.starts[1:], len(self.text))
-        return self.text[self.starts[number - 1] : ends[number - 1]].rstrip("\r\n") if number <= len(ends) else ""
+        if number > len(self.starts):
+            return ""
+        end = self.starts[number] if number < len(self.starts) else len(self.text)
+        return self.text[self.starts[number - 1] : end].rstrip("\r\n")
 
     def fault(self, place: Place, message: str) -> Fault:
         """A fault at ``place``."""

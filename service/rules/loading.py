@@ -22,7 +22,12 @@ Check = Callable[[RuleSet], tuple[Fault, ...]]
 
 def read_rules(path: Path) -> RuleSet:
     """The rules in a file. Raises ``RulesError``, also where the file cannot be read at all."""
-    return parse_rules(_text(path, _content(path)), file=path.name)
+    return parse_rules(read_text(path), file=path.name)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that belongs to the rules. Raises ``RulesError`` if it cannot be read or is too large."""
+    return _text(path, _content(path))
 
 
 def _content(path: Path) -> bytes:
@@ -73,6 +78,11 @@ class RulesFile:
         self._refreshing = threading.Lock()
 
     @property
+    def loaded(self) -> bool:
+        """Whether there are rules in force."""
+        return self._loaded is not None
+
+    @property
     def current(self) -> RuleSet:
         """The last good rules. ``load`` must have succeeded once."""
         return self._in_force().ruleset
@@ -101,7 +111,8 @@ class RulesFile:
         Between looks, ``every_ms`` apart, it costs a comparison; an unchanged file costs one ``stat``. A file with a
         fault is tried again at each look: what ``check`` compares it with may have changed.
         """
-        if now_ms < self._next_ms or not self._refreshing.acquire(blocking=False):
+        waiting = 0 < self._next_ms - now_ms <= self._every_ms  # further ahead: the clock was set back
+        if waiting or not self._refreshing.acquire(blocking=False):
             return False
         try:
             self._next_ms = now_ms + self._every_ms

@@ -8,10 +8,13 @@ import hashlib
 import re
 
 from service.model import NOTHING
+from service.rules.checking import checked, unknown_key
+from service.rules.conditions import Context, asked_queues, read_condition
 from service.rules.document import Tree, read_document
-from service.rules.expression import MAX_LIST, Expression, ExpressionError, compile_expression
+from service.rules.expression import MAX_LIST
 from service.rules.faults import Fault, Place, RulesError, Source, source_of
-from service.rules.routes import Context, read_step, read_steps
+from service.rules.hours import read_calendars
+from service.rules.routes import read_step, read_steps, seconds_in
 from service.rules.ruleset import Named, Rule, RuleSet
 from service.rules.shape import (
     MAX_RULES,
@@ -20,8 +23,6 @@ from service.rules.shape import (
     HeadShape,
     RouteShape,
     RuleShape,
-    checked,
-    unknown_key,
 )
 from service.rules.vocabulary import Vocabulary
 
@@ -50,7 +51,7 @@ def _ruleset(tree: Tree, source: Source, found: list[Fault], sha256: str) -> Rul
     context = _context(tree, source, found)
     rules = _rules(tree, context)
     default = _default(tree, context)
-    return RuleSet(tuple(rules), default, sha256, context.via, source) if default else None
+    return RuleSet(tuple(rules), default, sha256, context.via, context.calendars, source) if default else None
 
 
 def _head(tree: Tree, source: Source, found: list[Fault]) -> None:
@@ -81,11 +82,13 @@ def _list_names(lists: Tree | None, source: Source, found: list[Fault]) -> None:
 
 def _context(tree: Tree, source: Source, found: list[Fault]) -> Context:
     """Facts, lists and via as far as they can be read, so that one fault in them does not hide or cause others."""
-    facts, lists, via = (tree.children.get(key) for key in ("facts", "lists", "via"))
+    facts, lists, calendars, via = (tree.children.get(key) for key in ("facts", "lists", "calendars", "via"))
     declared = {str(name): str(child.value) for name, child in facts.children.items()} if facts and facts.keys else None
     constants = {str(name): _values(child) for name, child in (lists.children if lists else {}).items()}
     named = Named(via.value, via.place) if via and isinstance(via.value, str) else None
-    return Context(source, found, Vocabulary(declared), constants, named)
+    hours = read_calendars(calendars, source, found) if calendars else {}
+    vocabulary = Vocabulary(declared, tuple(calendars.keys) if calendars else ())
+    return Context(source, found, vocabulary, constants, hours, named)
 
 
 def _values(tree: Tree) -> tuple[object, ...]:
@@ -123,7 +126,7 @@ def _names(items: list[Tree], context: Context) -> None:
 
 def _reachable(rules: list[Rule | None], items: list[Tree], context: Context) -> None:
     for number, rule in enumerate(rules[:-1]):
-        if rule and (rule.when is None or (not rule.when.names and rule.when.matches(NOTHING))):
+        if rule and all(not part.names and part.matches(NOTHING) for part in rule.conditions):
             place = items[number + 1].place
             message = f"this rule is never reached: {rule.name!r} above it always matches"
             context.fault(Place(place.line, place.column), message)
@@ -134,11 +137,22 @@ def _rule(item: Tree, context: Context) -> Rule | None:
     """The rule, or None; condition and routes are looked at even where something else in the rule is wrong."""
     shape = checked(RuleShape, item, context.source, context.found)
     before = len(context.found)
-    when = _condition(item.children.get("when"), context)
+    when = read_condition(item.children.get("when"), context)
     steps = read_steps(item, shape, context)
+    give_up_s = seconds_in(item, "give_up_after", context) if shape else None
     if shape is None or len(context.found) > before:
         return None
-    return Rule(shape.name, when, steps, shape.on_lapse, shape.farewell)
+    return Rule(
+        shape.name,
+        when,
+        steps,
+        on_lapse=shape.on_lapse,
+        farewell=shape.farewell,
+        percent=shape.percent,
+        give_up_s=give_up_s,
+        asks=asked_queues([when]),
+        place=item.children["name"].place,
+    )
 
 
 def _default(tree: Tree, context: Context) -> Rule | None:
@@ -148,20 +162,17 @@ def _default(tree: Tree, context: Context) -> Rule | None:
         return None
     if "route" not in item.children:
         step = read_step(item, context) if checked(RouteShape, item, context.source, context.found) else None
-        return Rule("default", None, (step,)) if step else None
+        return Rule("default", None, (step,), place=tree.keys["default"]) if step else None
     shape = checked(DefaultShape, item, context.source, context.found)
     steps = read_steps(item, shape, context)
-    return Rule("default", None, steps, shape.on_lapse, shape.farewell) if shape and steps else None
-
-
-def _condition(when: Tree | None, context: Context) -> Expression | None:
-    if when is None or not isinstance(when.value, str) or when.text is None:
+    if shape is None or not steps:
         return None
-    try:
-        expression = compile_expression(when.text, dialect="rules", lists=context.lists)
-    except ExpressionError as error:
-        context.fault(when.within(context.source, error.position, error.length), error.message)
-        return None
-    for complaint in context.vocabulary.complaints(expression):
-        context.fault(when.within(context.source, complaint.position, complaint.length), complaint.message)
-    return expression
+    return Rule(
+        "default",
+        None,
+        steps,
+        on_lapse=shape.on_lapse,
+        farewell=shape.farewell,
+        give_up_s=seconds_in(item, "give_up_after", context),
+        place=tree.keys["default"],
+    )

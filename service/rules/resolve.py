@@ -63,18 +63,20 @@ def unresolved(ruleset: RuleSet, directory: Directory) -> tuple[Fault, ...]:
 
     ``via`` is judged even where no rule uses it, because named targets of transfers travel through it.
     """
-    written = dict.fromkeys(_targets(ruleset))
+    written = dict.fromkeys(targets_in(ruleset))
     return tuple(
-        ruleset.source.fault(named.place, _missing(kind, named.text, directory))
+        ruleset.source.fault(named.place, missing(kind, named.text, directory))
         for kind, named in written
         if directory.sid_of(kind, named.text) is None
     )
 
 
-def _targets(ruleset: RuleSet) -> Iterator[tuple[TargetKind, Named]]:
+def targets_in(ruleset: RuleSet) -> Iterator[tuple[TargetKind, Named]]:
+    """Everything that the rules name, with its kind: targets, and queues whose figures are asked for."""
     if ruleset.via:
         yield WORKFLOW, ruleset.via
     for rule in (*ruleset.rules, ruleset.default):
+        yield from ((QUEUE, asked) for asked in rule.asks)
         for step in rule.steps:
             yield from _targets_of(step)
 
@@ -84,9 +86,11 @@ def _targets_of(step: Step) -> Iterator[tuple[TargetKind, Named]]:
     for kind, named in found:
         if named:
             yield kind, named
+    yield from ((QUEUE, asked) for asked in step.asks)
 
 
-def _missing(kind: TargetKind, name: str, directory: Directory) -> str:
+def missing(kind: TargetKind, name: str, directory: Directory) -> str:
+    """What to say of a name or SID that a workspace does not have, with the nearest one that it has."""
     known = directory.names(kind)
     if not known:
         return f"the workspace's {kind.word}s are not known here; give a SID ({kind.prefix}…) in place of a name"
@@ -109,7 +113,7 @@ def plan_for(rule: Rule, ruleset: RuleSet, directory: Directory, facts: Mapping[
         for number, (step, route) in enumerate(zip(rule.steps, routes, strict=True), start=1)
         if number == len(routes) or step.worker_fact is None or route.worker_sid is not None
     ]
-    return Plan(rule.name, ruleset.sha256, tuple(steps), rule.on_lapse, rule.farewell)
+    return Plan(rule.name, ruleset.sha256, tuple(steps), rule.on_lapse, rule.farewell, rule.give_up_s)
 
 
 def _route(rule: str, step: Step, directory: Directory, facts: Mapping[str, object]) -> Route:
@@ -128,6 +132,7 @@ def _route(rule: str, step: Step, directory: Directory, facts: Mapping[str, obje
         priority=step.priority,
         timeout_s=step.timeout_s,
         attributes=step.attributes,
+        skip_if=step.skip_if,
     )
 
 

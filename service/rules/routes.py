@@ -6,34 +6,22 @@ Whether the targets exist in the workspace is for ``resolve`` to say.
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from decimal import Decimal
 
+from service.rules.checking import checked
+from service.rules.conditions import Context, asked_queues, read_condition
 from service.rules.document import Tree
-from service.rules.faults import Fault, Place, Source
-from service.rules.ruleset import Named, Step
-from service.rules.shape import FallenShape, RouteShape, WorkerFact, checked
-from service.rules.vocabulary import Vocabulary
+from service.rules.expression import MAX_LENGTH, Expression
+from service.rules.expression.tree import ListLiteral, comparisons_in
+from service.rules.farewell import calendars_in, mistakes_in
+from service.rules.faults import Place
+from service.rules.ruleset import Condition, Named, Step
+from service.rules.shape import SECONDS, FallenShape, RouteShape, WorkerFact
 
 MAX_TIMEOUT_S = 1_209_600
 MAX_ATTRIBUTES = 4096
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 RESERVED = ("router_", "flex")  # our own steering attributes, and those Flex writes
 KEY = re.compile(r"\w+(\.\w+)+")
-
-
-@dataclass(frozen=True)
-class Context:
-    """What every part of the file is read with."""
-
-    source: Source
-    found: list[Fault]
-    vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    lists: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
-    via: Named | None = None
-
-    def fault(self, place: Place, message: str) -> None:
-        self.found.append(self.source.fault(place, message))
 
 
 def read_steps(item: Tree, shape: FallenShape | None, context: Context) -> tuple[Step, ...]:
@@ -41,10 +29,21 @@ def read_steps(item: Tree, shape: FallenShape | None, context: Context) -> tuple
     route, fallback = item.children.get("route"), item.children.get("fallback")
     routes = [route] if route else []
     routes += fallback.children.values() if fallback else ()
-    if shape and shape.farewell and shape.on_lapse == "leave":
-        context.fault(item.keys["farewell"], "a farewell is only sent where on_lapse is close")
+    if shape and shape.farewell:
+        _farewell(item, shape, context)
     steps = [read_step(each, context) for each in routes]
     return tuple(step for step in steps if step)
+
+
+def _farewell(item: Tree, shape: FallenShape, context: Context) -> None:
+    if shape.on_lapse == "leave":
+        context.fault(item.keys["farewell"], "a farewell is only sent where on_lapse is close")
+    written, text = item.children["farewell"], shape.farewell or ""
+    for mistake in mistakes_in(text, context.vocabulary.calendars):
+        context.fault(written.within(context.source, mistake.position, mistake.length), mistake.message)
+    for name in calendars_in(text):
+        if name in context.calendars and not context.calendars[name].opens_weekly:
+            context.fault(written.place, f"the week of the calendar {name!r} has no moment at which it opens")
 
 
 def read_step(tree: Tree, context: Context) -> Step | None:
@@ -55,7 +54,9 @@ def read_step(tree: Tree, context: Context) -> Step | None:
     workflow = _named(tree, "workflow") or context.via
     before = len(context.found)
     _targets(route, tree, context)
-    timeout_s = _timeout_s(route, tree, context)
+    timeout_s = seconds_in(tree, "timeout", context)
+    condition = read_condition(tree.children.get("skip_if"), context)
+    skip_if = _complete(condition, tree, context) if condition else None
     _attributes(route, tree, context)
     if workflow is None or len(context.found) > before:
         return None
@@ -69,7 +70,35 @@ def read_step(tree: Tree, context: Context) -> Step | None:
         priority=route.priority,
         timeout_s=timeout_s,
         attributes=route.attributes or {},
+        skip_if=skip_if,
+        asks=asked_queues([condition]),
+        place=Place(tree.place.line, tree.place.column),
     )
+
+
+def _complete(condition: Condition, tree: Tree, context: Context) -> str:
+    """The text of a condition with its named lists written out."""
+    text = _lists_written_out(condition.expression)
+    if len(text) > MAX_LENGTH:
+        message = f"with its lists written out it has more than {MAX_LENGTH} characters, too many to keep with a plan"
+        context.fault(tree.children["skip_if"].place, message)
+    return text
+
+
+def _lists_written_out(expression: Expression) -> str:
+    text = expression.text
+    for comparison in reversed(list(comparisons_in(expression.tree))):
+        for operand in (comparison.right, comparison.left):
+            if isinstance(operand, ListLiteral) and text[operand.start] != "[":
+                values = ", ".join(_constant(value) for value in operand.values)
+                text = f"{text[: operand.start]}[{values}]{text[operand.end :]}"
+    return text
+
+
+def _constant(value: object) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"{Decimal(repr(value)):f}" if isinstance(value, float) else str(value).lower()
 
 
 def _named(tree: Tree, key: str) -> Named | None:
@@ -102,14 +131,15 @@ def _worker_fact(route: RouteShape, tree: Tree, context: Context) -> tuple[str |
     return tuple(name.split("."))
 
 
-def _timeout_s(route: RouteShape, tree: Tree, context: Context) -> int | None:
-    if route.timeout is None:
+def seconds_in(tree: Tree, key: str, context: Context) -> int | None:
+    """The time under ``key`` in seconds, None if there is none. Its form has been checked with the structure."""
+    if key not in tree.children:
         return None
-    written = str(route.timeout)
+    written = str(tree.children[key].value)
     unit = SECONDS.get(written[-1], 0)
     seconds = int(written[:-1]) * unit if unit else int(written)
     if not 1 <= seconds <= MAX_TIMEOUT_S:
-        context.fault(tree.children["timeout"].place, "a timeout goes from 1s to 14d (1209600 seconds)")
+        context.fault(tree.children[key].place, f"{key} goes from 1s to 14d (1209600 seconds)")
     return seconds
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from service.rules.calendars import Calendar
 from service.rules.expression import Expression, first_match
 from service.rules.faults import Place, Source
+from service.rules.splits import share
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,20 @@ class Named:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """A condition and where it stands: ``places`` answers the place of an offset and length in its text."""
+
+    expression: Expression
+    places: Callable[[int, int], Place] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
 class Step:
-    """One try at bringing somebody in. ``workflow`` is the file's ``via`` where the step names none itself."""
+    """One try at bringing somebody in. ``workflow`` is the file's ``via`` where the step names none itself.
+
+    ``skip_if`` is complete in itself: lists that it names are written out in it, so that it can be stored with a plan.
+    ``asks`` are the queues whose figures it asks for.
+    """
 
     workflow: Named
     queue: Named | None = None
@@ -32,17 +46,34 @@ class Step:
     priority: int | None = None
     timeout_s: int | None = None
     attributes: Mapping[str, object] = field(default_factory=dict)
+    skip_if: str | None = None
+    asks: tuple[Named, ...] = ()
+    place: Place = field(default_factory=Place)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A condition (None: always) and what follows from it; the default is a rule of that name without a condition."""
+    """A condition (None: always) and what follows from it; the default is a rule of that name without a condition.
+
+    ``percent`` is the share of conversations it applies to, ``give_up_s`` what all steps together may take in seconds,
+    ``asks`` the queues whose figures its condition asks for, ``place`` where its name stands.
+    """
 
     name: str
-    when: Expression | None
+    when: Condition | None
     steps: tuple[Step, ...]
     on_lapse: str = "close"  # "close" | "leave"
     farewell: str | None = None
+    percent: float | None = None
+    give_up_s: int | None = None
+    asks: tuple[Named, ...] = ()
+    place: Place = field(default_factory=Place)
+
+    @cached_property
+    def conditions(self) -> tuple[Expression, ...]:
+        """All that must hold for the rule to match; nothing if it always does."""
+        written = (self.when.expression,) if self.when else ()
+        return written if self.percent is None else (*written, share(self.name, self.percent))
 
 
 @dataclass(frozen=True)
@@ -53,9 +84,10 @@ class RuleSet:
     default: Rule
     sha256: str
     via: Named | None = None
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
     source: Source = field(default_factory=lambda: Source("", "", (0,)), repr=False, compare=False)
 
     @cached_property
     def first(self) -> Callable[[Mapping[str, object]], int]:
         """All conditions compiled into one function: the index of the first rule that matches, or their number."""
-        return first_match([rule.when for rule in self.rules])
+        return first_match([rule.conditions for rule in self.rules])

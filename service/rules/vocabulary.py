@@ -10,7 +10,9 @@ from service.model import CHANNEL_TYPES
 from service.rules.expression import Expression
 from service.rules.expression.faults import did_you_mean
 from service.rules.expression.meaning import kind
+from service.rules.expression.parser import IS_OPEN
 from service.rules.expression.tree import Compare, ListLiteral, Literal, Operand, Path, comparisons_in
+from service.rules.live import QUEUE_FIGURES, WORKER_FACTS
 
 ATTRIBUTES = "attributes"
 REQUEST_FACTS: Mapping[str, str] = {
@@ -22,6 +24,7 @@ REQUEST_FACTS: Mapping[str, str] = {
     "request.to.kind": "text",
     "from.worker_sid": "text",
     "from.participant_sid": "text",
+    **WORKER_FACTS,
 }
 VALUES: Mapping[str, tuple[str, ...]] = {  # the facts that can only be one of these
     "request.kind": ("escalation", "transfer"),
@@ -43,9 +46,13 @@ class Complaint:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The facts of one rules file. ``declared`` maps names to types; None: nothing declared, any attribute goes."""
+    """The facts of one rules file. ``declared`` maps names to types; None: nothing declared, any attribute goes.
+
+    ``calendars`` are the names that ``is_open`` can be asked about.
+    """
 
     declared: Mapping[str, str] | None = None
+    calendars: tuple[str, ...] = ()
 
     def unknown(self, name: str) -> str | None:
         """Why ``name`` is no fact, or None if it is one. An index at its end, as in ``skills[0]``, is no part of it."""
@@ -77,9 +84,18 @@ class Vocabulary:
 
     def _unknown_in(self, comparison: Compare) -> Iterator[Complaint]:
         for operand in (comparison.left, comparison.right):
-            reason = self.unknown(operand.name) if isinstance(operand, Path) else None
+            reason = self._unknown_key(operand) if isinstance(operand, Path) else None
             if reason:
                 yield Complaint(operand.start, operand.end - operand.start, reason)
+
+    def _unknown_key(self, path: Path) -> str | None:
+        if not path.spelled:
+            return self.unknown(path.name)
+        asked, known = str(path.steps[-1]), self.calendars if path.steps[0] == IS_OPEN else tuple(QUEUE_FIGURES)
+        if asked in known:
+            return None
+        what = "calendar" if path.steps[0] == IS_OPEN else "figure of a queue"
+        return f"there is no {what} {asked!r} (there are: {', '.join(known) or 'none'}){did_you_mean(asked, known)}"
 
     def _mistake(self, comparison: Compare) -> str | None:
         left, right, operator = comparison.left, comparison.right, comparison.operator
@@ -95,6 +111,8 @@ class Vocabulary:
         return _texts(one, two, operator)
 
     def _operand_type(self, operand: Operand) -> str:
+        if isinstance(operand, Path) and operand.spelled:
+            return "boolean" if operand.steps[0] == IS_OPEN else QUEUE_FIGURES[str(operand.steps[-1])]
         if isinstance(operand, Path):
             return self.type_of(operand.name)
         return "list" if isinstance(operand, ListLiteral) else kind(operand.value)

@@ -104,12 +104,16 @@ def _move(store: Store, invite_id: str, event: TaskEvent, thread: Thread | None,
     return outcome
 
 
-def adopt_task(store: Store, task_sid: str, attributes: Mapping[str, object], pace: Pace) -> None:
-    """Track a live task that a look at Twilio has shown and no event has told of."""
+def adopt_task(store: Store, task_sid: str, attributes: Mapping[str, object], pace: Pace) -> bool:
+    """Track a live task that a look at Twilio has shown and no event has told of. False if it is none of Flex's:
+    then no event of it will be heard."""
     thread = Thread.of(attributes)
-    if thread is not None:
+    if thread is None:
+        return False
+    if store.id_of_task(task_sid) is None:
         invite_id = adopted_id(thread.conversation_sid, thread.channel_sid, task_sid)
         _adopt(store, invite_id, task_sid, attributes, thread, pace)
+    return True
 
 
 def _adopt(

@@ -88,6 +88,7 @@ def fields_of(invite: Invite) -> dict[str, str]:
         "farewell_sent": _flag(invite.farewell_sent),
         "old_agent_gone": _flag(invite.old_agent_gone),
         "cancel_wanted": _flag(invite.cancel_wanted),
+        "let_go": _flag(invite.let_go),
     }
 
 
@@ -105,6 +106,7 @@ def invite_of(fields: Mapping[str, str], due_ms: int | None) -> Invite:
         farewell_sent=fields.get("farewell_sent") == "1",
         old_agent_gone=fields.get("old_agent_gone") == "1",
         cancel_wanted=fields.get("cancel_wanted") == "1",
+        let_go=fields.get("let_go") == "1",
         **texts,  # type: ignore[arg-type]  # names and types are those of the record
         **numbers,  # type: ignore[arg-type]
     )

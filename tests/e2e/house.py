@@ -45,6 +45,7 @@ class House:
             "RULES_FILE": str(rules),
             "API_KEYS": entry,
             "CLOSE_GRACE_S": "1",
+            "REQUEST_BUDGET_S": "3",
             "SETTLE_S": "4",
             "CATCH_UP_EVERY_S": "5",
         } | settings

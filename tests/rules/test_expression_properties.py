@@ -33,11 +33,11 @@ def leaves(trace: Trace) -> list[Trace]:
     return [leaf for part in trace.parts for leaf in leaves(part)] if trace.parts else [trace]
 
 
-@given(st.lists(st.one_of(st.none(), conditions), max_size=4), facts)
-def test_first_match_is_the_first_that_holds(trees: list[Node | None], known: dict[str, object]) -> None:
-    expressions = [compile_expression(written(tree), dialect="rules") if tree else None for tree in trees]
-    holding = [number for number, one in enumerate(expressions) if one is None or one.interpret(known)]
-    assert first_match(expressions)(known) == (holding[0] if holding else len(expressions))
+@given(st.lists(st.lists(conditions, max_size=2), max_size=4), facts)
+def test_first_match_is_the_first_that_holds(rows: list[list[Node]], known: dict[str, object]) -> None:
+    conditions = [[compile_expression(written(tree), dialect="rules") for tree in row] for row in rows]
+    holding = [number for number, row in enumerate(conditions) if all(one.interpret(known) for one in row)]
+    assert first_match(conditions)(known) == (holding[0] if holding else len(conditions))
 
 
 @given(st.text(alphabet="ab1.,[]()'\"\\=<>! -&ANDORT\n", max_size=30))

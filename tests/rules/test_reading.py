@@ -106,7 +106,6 @@ FAULTY = {
     "default-missing": ("version: 1", 1, 1, "default is missing"),
     "default-empty": ("version: 1\ndefault:", 2, 9, "keys and values are expected here"),
     "key-misspelled": (TOP + "fact: {}", 3, 1, "did you mean 'facts'"),
-    "later-calendars": (TOP + "calendars: {}", 3, 1, "calendars are not available in this version"),
     "facts-no-mapping": (TOP + "facts: [a]", 3, 8, "facts must be the type"),
     "fact-type-unknown": (TOP + "facts: {attributes.a: string}", 3, 23, "facts must be the type (text, number"),
     "fact-name-odd": (TOP + "facts: {tier: text}", 3, 9, "declared as attributes.NAME"),
@@ -145,7 +144,7 @@ FAULTY = {
     "route-text": (RULE + "    route: everyone", 6, 12, "route must be where the task goes"),
     "route-empty": (RULE + "    route: {priority: 1}", 6, 12, "at least a workflow, a queue or a worker"),
     "route-key-misspelled": (RULE + "    route: {workflwo: w}", 6, 13, "did you mean 'workflow'"),
-    "later-skip-if": (RULE + "    route: {workflow: w, skip_if: x}", 6, 26, "skip_if is not available in this version"),
+    "later-recheck": (RULE + "    route: {workflow: w}\n    recheck: 1m", 7, 5, "recheck is not available in this"),
     "value-missing": (RULE + "    route: {workflow: w, queue: }", 6, 26, "queue has no value"),
     "priority-negative": (
         RULE + "    route: {workflow: w, priority: -1}",
@@ -193,10 +192,10 @@ FAULTY = {
     ),
     "fallback-no-list": (RULE + "    route: {workflow: w}\n    fallback: {queue: q}", 7, 15, "fallback must be a list"),
     "fallback-too-long": (
-        RULE + "    route: {workflow: w}\n    fallback: [" + "{workflow: w}," * 11 + "]",
+        RULE + "    route: {workflow: w}\n    fallback: [" + "{workflow: w}," * 10 + "]",
         7,
         15,
-        "up to 10 routes",
+        "up to 9 routes",
     ),
     "fallback-faulty": (
         RULE + "    route: {workflow: w}\n    fallback: [{workflow: w, timeout: 0}]",

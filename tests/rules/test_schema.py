@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from service.rules.shape import schema_text
+from service.rules.schema import schema_text
 
 
 @pytest.fixture(scope="module")

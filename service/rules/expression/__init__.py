@@ -3,7 +3,9 @@
 The grammar is that of Twilio's page "Using TaskRouter Expressions": ``== != > >= < <=``, ``IN``, ``NOT IN``, ``HAS``,
 ``CONTAINS``, ``AND``, ``OR`` and brackets; constants on either side, dotted keys and ``[index]``. Keywords may be in
 any case, ``AND`` binds before ``OR``, a single ``=`` is read as ``==``. The dialect ``rules`` adds ``NOT``, ``null``,
-``MATCHES "pattern"`` and ``lists.NAME``; the dialect ``taskrouter`` refuses these, as TaskRouter does.
+``MATCHES "pattern"``, ``lists.NAME``, ``is_open("calendar")`` and ``queues["name"].waiting``; the dialect
+``taskrouter`` refuses these, as TaskRouter does. Keys that begin with the last two, or with ``last_worker``, are read
+only when their comparison is reached (``Lazy``).
 
 What a comparison means (facts are JSON values; ``meaning`` holds the one definition):
 
@@ -26,6 +28,7 @@ from types import MappingProxyType
 from service.rules.expression.compiled import compile_conditions
 from service.rules.expression.faults import ExpressionError
 from service.rules.expression.interpret import Trace, explain, interpret, shown
+from service.rules.expression.lazy import Lazy
 from service.rules.expression.parser import MAX_DEPTH, MAX_LENGTH, MAX_LIST, Dialect, parse
 from service.rules.expression.tree import Node, Path, paths_in
 
@@ -36,6 +39,7 @@ __all__ = [
     "Dialect",
     "Expression",
     "ExpressionError",
+    "Lazy",
     "Trace",
     "compile_expression",
     "first_match",
@@ -54,7 +58,7 @@ class Expression:
 
     @cached_property
     def _first(self) -> Callable[[Mapping[str, object]], int]:
-        return compile_conditions((self.tree,))
+        return compile_conditions(((self.tree,),))
 
     def matches(self, facts: Mapping[str, object]) -> bool:
         """True if the condition holds for ``facts`` (JSON values by name; nested objects are dicts). Never raises."""
@@ -90,9 +94,9 @@ def compile_expression(
     return Expression(text, parse(text, dialect=dialect, lists=lists))
 
 
-def first_match(expressions: Sequence[Expression | None]) -> Callable[[Mapping[str, object]], int]:
+def first_match(conditions: Sequence[Sequence[Expression]]) -> Callable[[Mapping[str, object]], int]:
     """One compiled function for many conditions: it answers the index of the first that holds, or their number.
 
-    ``None`` always holds.
+    Each is a row of expressions that must all hold; an empty one always does.
     """
-    return compile_conditions(tuple(expression.tree if expression else None for expression in expressions))
+    return compile_conditions(tuple(tuple(part.tree for part in parts) for parts in conditions))

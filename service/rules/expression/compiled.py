@@ -2,14 +2,16 @@
 
 No source text is ever put together, and the function sees no builtins, only the facts and the names bound here.
 
-Every key is read once, at the top; a comparison with a constant, which is nearly every one, becomes plain Python.
-Everything else calls the operator in ``meaning``.
+Every key is read once, at the top, except lazy ones: those are read when the first comparison with them is reached. A
+comparison with a constant, which is nearly every one, becomes plain Python. Everything else calls the operator in
+``meaning``.
 """
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+from service.rules.expression.interpret import lookup
 from service.rules.expression.meaning import EMPTY, NUMBERS, OBJECTS, OPERATORS, item
 from service.rules.expression.tree import And, Compare, ListLiteral, Literal, Node, Not, Operand, Path, paths_in
 
@@ -21,14 +23,16 @@ MIRRORED = {"==": "==", "!=": "!=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
 OPERATOR_NAMES = {operator: f"operator{number}" for number, operator in enumerate(OPERATORS)}
 
 
-def compile_conditions(conditions: Sequence[Node | None]) -> Decide:
-    """A function from facts to the index of the first condition that holds, or their number; ``None`` always holds."""
+UNREAD = object()  # in a lazy key's variable until it is read
+
+
+def compile_conditions(conditions: Sequence[Sequence[Node]]) -> Decide:
+    """A function from facts to the index of the first of ``conditions`` of which all parts hold, or their number."""
     writer = _Writer()
-    keys = [path for condition in conditions if condition for path in paths_in(condition)]
-    body: list[ast.stmt] = [reading for path in keys for reading in writer.read(path.steps)]
-    for index, condition in enumerate(conditions):
-        answer = ast.Return(ast.Constant(index))
-        body.append(answer if condition is None else ast.If(writer.condition(condition), [answer], []))
+    keys = [path for parts in conditions for part in parts for path in paths_in(part)]
+    body: list[ast.stmt] = [reading for path in keys for reading in writer.read(path)]
+    for index, parts in enumerate(conditions):
+        body += writer.branch(parts, ast.Return(ast.Constant(index)))
     body.append(ast.Return(ast.Constant(len(conditions))))
     return _function(body, writer.bound)
 
@@ -50,6 +54,8 @@ class _Writer:
         self.bound: dict[str, object] = {
             "isinstance": isinstance,
             "item": item,
+            "lookup": lookup,
+            "UNREAD": UNREAD,
             "EMPTY": EMPTY,
             "OBJECTS": OBJECTS,
             "NUMBERS": NUMBERS,
@@ -57,14 +63,28 @@ class _Writer:
             **{name: OPERATORS[operator] for operator, name in OPERATOR_NAMES.items()},
         }
 
-    def read(self, steps: Steps) -> list[ast.stmt]:
+    def read(self, path: Path) -> list[ast.stmt]:
+        """The statements that make the variable of a key, and put its value there if it is not lazy."""
+        if not path.lazy:
+            return self.read_now(path.steps)
+        return [] if path.steps in self.variables else [self.assign(path.steps, _name("UNREAD"))]
+
+    def read_now(self, steps: Steps) -> list[ast.stmt]:
         """The statements that put the value of a key, and of every key on the way to it, into variables."""
         if steps in self.variables:
             return []
-        before = self.read(steps[:-1]) if len(steps) > 1 else []
-        value = self.reached(steps)
+        before = self.read_now(steps[:-1]) if len(steps) > 1 else []
+        return [*before, self.assign(steps, self.reached(steps))]
+
+    def assign(self, steps: Steps, value: ast.expr) -> ast.stmt:
         self.variables[steps] = f"v{len(self.variables)}"
-        return [*before, ast.Assign([ast.Name(self.variables[steps], ast.Store())], value)]
+        return ast.Assign([ast.Name(self.variables[steps], ast.Store())], value)
+
+    def branch(self, parts: Sequence[Node], answer: ast.stmt) -> list[ast.stmt]:
+        written = [self.condition(part) for part in parts]
+        if not written:
+            return [answer]
+        return [ast.If(written[0] if len(written) == 1 else ast.BoolOp(ast.And(), written), [answer], [])]
 
     def reached(self, steps: Steps) -> ast.expr:
         last = ast.Constant(steps[-1])
@@ -88,7 +108,17 @@ class _Writer:
         left, operator, right = node.left, node.operator, node.right
         if isinstance(left, Literal) and isinstance(right, Path) and operator in MIRRORED:
             left, operator, right = right, MIRRORED[operator], left
-        return self.plain(left, operator, right) or self.called(left, operator, right)
+        compared = self.plain(left, operator, right) or self.called(left, operator, right)
+        first = [self.now_read(operand) for operand in (left, right) if isinstance(operand, Path) and operand.lazy]
+        return ast.BoolOp(ast.And(), [*first, compared]) if first else compared
+
+    def now_read(self, path: Path) -> ast.expr:
+        """Always true, and the key's value is in its variable afterwards."""
+        name = self.variables[path.steps]
+        value = _call(_name("lookup"), self.constant(path.steps), _name("facts"))
+        fetched = ast.NamedExpr(ast.Name(name, ast.Store()), value)
+        known = ast.Compare(_name(name), [ast.IsNot()], [_name("UNREAD")])
+        return ast.BoolOp(ast.Or(), [known, ast.Compare(fetched, [ast.IsNot()], [_name("UNREAD")])])
 
     def called(self, left: Operand, operator: str, right: Operand) -> ast.expr:
         return _call(_name(OPERATOR_NAMES[operator]), self.value(left), self.value(right))

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from service.rules.expression.lazy import Lazy
 from service.rules.expression.pattern import compile_pattern
 
-OBJECTS = (dict, MappingProxyType)  # what counts as a JSON object
+OBJECTS = (dict, MappingProxyType, Lazy)  # what counts as a JSON object
 ARRAYS = (list, tuple)
 NUMBERS = (int, float)
 EMPTY: Mapping[str, object] = MappingProxyType({})

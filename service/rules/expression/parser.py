@@ -1,6 +1,7 @@
 """Tokens into a tree: the grammar of both dialects and their limits, by recursive descent."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal as OneOf
 from typing import cast
 
@@ -10,7 +11,6 @@ from service.rules.expression.tokens import (
     COMPARING,
     CONSTANT_WORDS,
     KEYWORDS,
-    LATER,
     RULES_KEYWORDS,
     Kind,
     Token,
@@ -19,6 +19,8 @@ from service.rules.expression.tokens import (
 from service.rules.expression.tree import And, Compare, ListLiteral, Literal, Node, Not, Operand, Or, Path
 
 Dialect = OneOf["taskrouter", "rules"]
+
+IS_OPEN, QUEUES, LAST_WORKER = "is_open", "queues", "last_worker"  # facts that are looked up, not handed in
 
 MAX_LENGTH = 4096  # characters in one expression
 MAX_DEPTH = 32  # brackets and NOT inside one another
@@ -121,10 +123,12 @@ class _Reader:
             self.finish()
         self.take()
         self.depth -= 1
-        return inner
+        return inner if isinstance(inner, Compare | Not) else replace(inner, bracketed=True)
 
     def comparison(self) -> Node:
         left = self.operand()
+        if isinstance(left, Path) and left.spelled and left.steps[0] == IS_OPEN and not self._operator_ahead():
+            return Compare(left, "==", Literal(True, left.start, left.end), left.start, left.end)
         operator = self.operator(left)
         right_at = self.here
         right = self.operand()
@@ -211,20 +215,43 @@ class _Reader:
 
     def key(self) -> Operand:
         first = self.take()
-        self.refuse_later(first)
+        if self.ahead("("):
+            return self.opening_hours(first)
+        if self.extended and first.text == QUEUES:
+            return self.queue(first)
         steps: list[str | int] = [first.text]
         while self.ahead(".") or self.ahead("["):
             steps.append(self.index() if self.ahead("[") else self.step())
-        path = Path(tuple(steps), first.start, self.found[self.at - 1].end)
+        lazy = self.extended and first.text == LAST_WORKER
+        path = Path(tuple(steps), first.start, self.found[self.at - 1].end, lazy)
         return self.named_list(path) if self.extended and first.text == "lists" else path
 
-    def refuse_later(self, first: Token) -> None:
-        if self.ahead("("):
-            named = f"{first.text}(…)"
-            known = self.extended and first.text in LATER
-            raise self.fault(f"{named} is not available in this version" if known else f"there is no {named}", first)
-        if self.extended and first.text in LATER:
-            raise self.fault(f"{LATER[first.text]} is not available in this version", first)
+    def opening_hours(self, first: Token) -> Path:
+        if not self.extended or first.text != IS_OPEN:
+            raise self.fault(f"there is no {first.text}(…)", first)
+        self.take()
+        name = self.quoted(")", 'the name of a calendar in quotes is expected, as in is_open("support")')
+        return Path((IS_OPEN, name), first.start, self.found[self.at - 1].end, True, f'{IS_OPEN}("{name}")')
+
+    def queue(self, first: Token) -> Path:
+        if not self.ahead("["):
+            raise self.fault('a queue is written queues["name"].waiting', first)
+        self.take()
+        name = self.quoted("]", 'the name of a queue in quotes is expected, as in queues["support"].waiting')
+        if not self.ahead("."):
+            raise self.fault('one figure of the queue is expected, as in queues["support"].waiting')
+        figure = self.step()
+        end = self.found[self.at - 1].end
+        return Path((QUEUES, name, figure), first.start, end, True, f'{QUEUES}["{name}"].{figure}')
+
+    def quoted(self, closing: str, otherwise: str) -> str:
+        token = self.take()
+        if token.kind is not Kind.TEXT:
+            raise self.fault(otherwise, token)
+        if not self.ahead(closing):
+            raise self.fault(f"{closing} is expected here")
+        self.take()
+        return cast(str, token.value)
 
     def step(self) -> str:
         self.take()

@@ -40,7 +40,6 @@ KEYWORDS = frozenset({"AND", "OR", "NOT", "IN", "HAS", "CONTAINS", "TRUE", "FALS
 RULES_KEYWORDS = KEYWORDS | {"MATCHES", "NULL"}
 COMPARING = ("IN", "HAS", "CONTAINS", "MATCHES")
 CONSTANT_WORDS: Mapping[str, bool | None] = {"TRUE": True, "FALSE": False, "NULL": None}
-LATER = {"is_open": "is_open(…)", "queues": "queues[…]"}
 
 TOKEN = re.compile(
     r"""(?P<space>\s+)

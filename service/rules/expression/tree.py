@@ -24,17 +24,24 @@ class ListLiteral:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A key: names walk into objects, numbers into arrays."""
+    """A key: names walk into objects, numbers into arrays.
+
+    A ``lazy`` one is only read when its comparison is reached. ``spelled`` is how it is written where that is not its
+    names with dots between them.
+    """
 
     steps: tuple[str | int, ...]
     start: int
     end: int
+    lazy: bool = False
+    spelled: str = ""
 
     @property
     def name(self) -> str:
         """The key as it is written: ``task.skills[0]``."""
         first, *rest = self.steps
-        return f"{first}" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in rest)
+        joined = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in rest)
+        return self.spelled or f"{first}{joined}"
 
 
 Operand = Literal | ListLiteral | Path
@@ -62,20 +69,22 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of two or more conditions."""
+    """All of two or more conditions. ``bracketed``: brackets stand around them."""
 
     terms: "tuple[Node, ...]"
     start: int
     end: int
+    bracketed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Any of two or more conditions."""
+    """Any of two or more conditions. ``bracketed``: brackets stand around them."""
 
     terms: "tuple[Node, ...]"
     start: int
     end: int
+    bracketed: bool = False
 
 
 Node = Compare | Not | And | Or

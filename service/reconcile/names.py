@@ -1,0 +1,58 @@
+"""The workspace's names: shared through the store, asked of Twilio only where nobody has, seen through the aliases."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+import structlog
+
+from service.errors import RouterError, TwilioUnavailableError
+from service.flex.http import budget
+from service.reconcile.parts import Parts
+from service.rules.aliases import Aliases, with_aliases
+from service.rules.resolve import Directory
+
+log = structlog.stdlib.get_logger("service.names")
+
+NAMES_EVERY_S = 60.0
+FIRST_WAIT_S = 3.0
+AGAIN_S = 2.0
+ASK_S = 4.0
+
+
+@dataclass
+class Names:
+    """What this process knows of the workspace's names. One per process; safe to share between threads."""
+
+    parts: Parts
+    known: Directory | None = None  # None before the first success
+    aliases: Aliases | None = None
+    _read_at: float = float("-inf")
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def fresh(self) -> Directory:
+        """The names, read again after a minute. Raises TwilioUnavailableError while none are known."""
+        wait_s = -1 if self.known else FIRST_WAIT_S
+        old = time.monotonic() - self._read_at > NAMES_EVERY_S
+        if old and self._turn.acquire(blocking=self.known is None, timeout=wait_s):
+            try:
+                if time.monotonic() - self._read_at > NAMES_EVERY_S:
+                    self._read()
+            except RouterError as error:
+                self._read_at = time.monotonic() - NAMES_EVERY_S + AGAIN_S
+                log.warning("names.failed", why=error.detail)
+            finally:
+                self._turn.release()
+        if self.known is None:
+            raise TwilioUnavailableError("the workspace's names are not known yet", retry_after_s=5)
+        return self.known
+
+    def _read(self) -> None:
+        names = self.parts.notes.read_names()
+        if names is None:
+            with budget(ASK_S):
+                names = self.parts.taskrouter.names()
+            self.parts.notes.write_names(names)
+        directory = Directory(**names)
+        self.known = with_aliases(directory, self.aliases) if self.aliases else directory
+        self._read_at = time.monotonic()

@@ -1,0 +1,42 @@
+"""Which step of a ladder is tried next: its conditions are asked when its turn comes, not before."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Protocol
+
+from service.rules.expression import Expression, ExpressionError, compile_expression
+
+
+class Tried(Protocol):
+    """A step: of a rule, or the route that a plan keeps of it."""
+
+    @property
+    def skip_if(self) -> str | None:
+        """The condition under which it is passed over."""
+
+
+def next_step(steps: Sequence[Tried], start: int, facts: Mapping[str, object]) -> int | None:
+    """The index of the first step from ``start`` on that is not passed over; None if none is left.
+
+    ``facts`` are those of this moment (``facts_of``). None from the very start means that nobody is asked at all: what
+    follows is what follows a lapse of the last step.
+    """
+    return next((at for at in range(start, len(steps)) if not step_is_skipped(steps[at].skip_if, facts)), None)
+
+
+def step_is_skipped(skip_if: str | None, facts: Mapping[str, object]) -> bool:
+    """Whether a step's condition, as ``Step.skip_if`` holds it, is true now.
+
+    Live facts that cannot be had are null, so that a comparison with a number does not hold: then the step is tried. A
+    text that this version cannot read (a plan may outlive it) skips nothing either.
+    """
+    condition = _compiled(skip_if) if skip_if else None
+    return condition is not None and condition.matches(facts)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: str) -> Expression | None:
+    try:
+        return compile_expression(text, dialect="rules")
+    except ExpressionError:
+        return None

@@ -1,0 +1,65 @@
+"""Placeholders in the farewell message."""
+
+from datetime import datetime
+
+import pytest
+
+from service.rules.farewell import farewell_text
+from service.rules.faults import RulesError
+from service.rules.reading import parse_rules
+
+CALENDARS = parse_rules(
+    """\
+version: 1
+calendars:
+  support: {timezone: Europe/Berlin, week: {mon-fri: "08:00-12:00"}}
+  always: {timezone: UTC, week: {mon-sun: "00:00-24:00"}}
+default: {workflow: w}
+"""
+).calendars
+NOW = datetime.fromisoformat("2026-12-04T20:00+00:00")  # a Friday
+
+WRITTEN = {
+    "plain": ("Bye.", "Bye."),
+    "usual-form": ("On {opens_at:support}.", "On Monday 7 December, 08:00."),
+    "own-form": ("{opens_at:support:%d.%m.%y um %H:%M Uhr}", "07.12.26 um 08:00 Uhr"),
+    "twice": ("{opens_at:support:%H}{opens_at:support:%a}", "08Mon"),
+    "brackets": ("{{a}} {opens_at:support:%M}", "{a} 00"),
+    "never-opens": ("{opens_at:always}", "–"),
+    "calendar-gone": ("{opens_at:sales}", "–"),
+    "unreadable": ("{a} {", "{a} {"),
+}
+
+
+@pytest.mark.parametrize(("text", "sent"), WRITTEN.values(), ids=WRITTEN)
+def test_placeholders_are_filled_in(text: str, sent: str) -> None:
+    assert farewell_text(text, CALENDARS, NOW) == sent
+
+
+HEAD = (
+    "version: 1\ncalendars:\n  support: {timezone: UTC, week: {mon: '08:00-12:00'}}\n"
+    "  always: {timezone: UTC, week: {mon-sun: '00:00-24:00'}}\ndefault:\n  route: {workflow: w}\n"
+)
+FAULTY = {
+    "unknown-placeholder": ("We {open} soon", 7, 17, "written {opens_at:CALENDAR}"),
+    "unknown-calendar": ("a {opens_at:suport}", 7, 16, "did you mean 'support'"),
+    "stray-bracket": ("a } b", 7, 16, "written twice"),
+    "not-closed": ("a {opens_at:support", 7, 16, "written twice"),
+    "odd-form": ("a {opens_at:support:%Q}", 7, 16, "% may be followed by one of d, m"),
+    "form-ends-in-percent": ("{opens_at:support:%}", 7, 14, "% may be followed by"),
+    "never-opens": ("{opens_at:always}", 7, 13, "has no moment at which it opens"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "column", "said"), FAULTY.values(), ids=FAULTY)
+def test_mistake_is_found_in_its_place(text: str, line: int, column: int, said: str) -> None:
+    with pytest.raises(RulesError) as caught:
+        parse_rules(f"{HEAD}  farewell: '{text}'")
+    (fault,) = caught.value.faults
+    assert said in fault.message
+    assert (fault.line, fault.column) == (line, column)
+
+
+def test_message_with_known_placeholders_is_taken() -> None:
+    text = f"{HEAD}  farewell: We open {{opens_at:support}} or {{{{later}}}}.\n"
+    assert parse_rules(text).default.farewell == "We open {opens_at:support} or {{later}}."

@@ -1,0 +1,93 @@
+"""Which step is tried next."""
+
+import pytest
+
+from service.model import Kind, RoutingRequest
+from service.rules.decide import facts_of
+from service.rules.faults import RulesError
+from service.rules.ladder import next_step, step_is_skipped
+from service.rules.reading import parse_rules
+from service.rules.ruleset import RuleSet
+
+TEXT = r"""
+version: 1
+via: t
+lists: {busy: ["a\\b", 'say "hi"', 1, 2.5, true, 12345678901234567.5]}
+rules:
+  - name: ladder
+    route: {queue: a, skip_if: 'attributes.skip == "first"'}
+    fallback:
+      - {queue: b, skip_if: attributes.busy IN lists.busy AND lists.busy HAS attributes.busy}
+      - {queue: c}
+      - {queue: d, skip_if: "attributes.skip != null"}
+    give_up_after: 10m
+default: {route: {workflow: t}, give_up_after: 90}
+"""
+
+
+@pytest.fixture(scope="module")
+def rules() -> RuleSet:
+    return parse_rules(TEXT)
+
+
+STEPS: dict[str, tuple[dict[str, object], int, int | None]] = {
+    "first": ({}, 0, 0),
+    "first-skipped": ({"skip": "first"}, 0, 1),
+    "first-two-skipped": ({"skip": "first", "busy": 1}, 0, 2),
+    "text-with-backslash": ({"busy": "a\\b"}, 1, 2),
+    "text-with-quotes": ({"busy": 'say "hi"'}, 1, 2),
+    "decimal": ({"busy": 2.5}, 1, 2),
+    "boolean": ({"busy": True}, 1, 2),
+    "not-in-the-list": ({"busy": "a"}, 1, 1),
+    "last": ({}, 3, 3),
+    "last-skipped": ({"skip": "x"}, 3, None),
+    "past-the-end": ({}, 4, None),
+}
+
+
+@pytest.mark.parametrize(("attributes", "start", "step"), STEPS.values(), ids=STEPS)
+def test_next_step_is_the_first_not_skipped(
+    rules: RuleSet, attributes: dict[str, object], start: int, step: int | None
+) -> None:
+    facts = facts_of(RoutingRequest(Kind.ESCALATION, attributes=attributes), rules)
+    assert next_step(rules.rules[0].steps, start, facts) == step
+
+
+def test_condition_of_a_step_carries_its_lists(rules: RuleSet) -> None:
+    assert rules.rules[0].steps[1].skip_if == (
+        r'attributes.busy IN ["a\\b", "say \"hi\"", 1, 2.5, true, 12345678901234568] AND '
+        r'["a\\b", "say \"hi\"", 1, 2.5, true, 12345678901234568] HAS attributes.busy'
+    )
+
+
+def test_condition_that_cannot_be_read_skips_nothing() -> None:
+    assert not step_is_skipped("attributes.a ==", {})
+    assert not step_is_skipped(None, {})
+
+
+def test_time_limit_is_read(rules: RuleSet) -> None:
+    assert (rules.rules[0].give_up_s, rules.default.give_up_s) == (600, 90)
+
+
+HEAD = "version: 1\nlists: {long: [" + "a" * 400 + ", " + ", ".join(f"x{n:09}" for n in range(400)) + "]}\n"
+FAULTY = {
+    "skip-if-broken": ("skip_if: 'a =='", 3, 45, "ends too early"),
+    "skip-if-unknown-fact": ("skip_if: atributes.a == 1", 3, 40, "there is no fact"),
+    "skip-if-number": ("skip_if: 5", 3, 40, "skip_if must be a condition"),
+    "skip-if-too-long": ("skip_if: attributes.a IN lists.long", 3, 40, "with its lists written out"),
+}
+
+
+@pytest.mark.parametrize(("part", "line", "column", "said"), FAULTY.values(), ids=FAULTY)
+def test_mistake_is_found_in_its_place(part: str, line: int, column: int, said: str) -> None:
+    with pytest.raises(RulesError) as caught:
+        parse_rules(f"{HEAD}default: {{workflow: everyone, {part}}}\n")
+    (fault,) = caught.value.faults
+    assert said in fault.message
+    assert (fault.line, fault.column) == (line, column)
+
+
+@pytest.mark.parametrize(("written", "said"), [("0s", "give_up_after goes from 1s"), ("soon", "a time such as 10m")])
+def test_odd_time_limit_is_told(written: str, said: str) -> None:
+    with pytest.raises(RulesError, match=said):
+        parse_rules(f"version: 1\ndefault: {{route: {{workflow: w}}, give_up_after: {written}}}")
