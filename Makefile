@@ -14,7 +14,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 	--custom-compile-command "make lock" --extra embedded --group build $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench lock clean
+.PHONY: help run test lint soak bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,12 @@ lint: $(VENV)/dev.stamp ## style, types, import directions, Dockerfile, compose 
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	bash -n .ci/run
+	$(BIN)/flex-router rules check
+	$(BIN)/flex-router rules lint
+	$(BIN)/flex-router rules test >/dev/null
+
+soak: $(VENV)/dev.stamp ## the tests that take minutes: fifty kills between Twilio's answer and the store, and more
+	@$(BIN)/pytest -m soak -n0 -s --timeout 1800
 
 bench: $(VENV)/dev.stamp ## measure speed and memory on this machine
 	@$(BIN)/python -m tests.bench

@@ -183,6 +183,16 @@ def rules_replay(requests: Path, old: Path, new: Path) -> None:
     _end(replay_text(requests, old, new))
 
 
+@rules.command("export")
+@faults_shown
+def rules_export() -> None:
+    """Print the remembered requests for `rules replay`, one JSON object a line. They hold what the apps sent."""
+    from service.reconcile.export import past_requests
+
+    for line in past_requests(_parts().store):
+        click.echo(line)
+
+
 @rules.command("schema")
 @click.option("--workspace", is_flag=True, help="Let editors offer the workspace's names too.")
 @faults_shown

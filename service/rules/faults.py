@@ -67,6 +67,8 @@ class Source:
         """The place of ``length`` characters from ``offset``, cut at the end of their line."""
         line = bisect_right(self.starts, offset)
         column = offset - self.starts[line - 1] + 1
+        if line < len(self.starts) and offset + length < self.starts[line] - 1:  # surely ends before the line does
+            return Place(line, column, max(1, length))
         return Place(line, column, max(1, min(length, len(self.line(line)) - column + 1)))
 
     def line(self, number: int) -> str:

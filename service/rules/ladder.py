@@ -18,8 +18,8 @@ class Tried(Protocol):
 def next_step(steps: Sequence[Tried], start: int, facts: Mapping[str, object]) -> int | None:
     """The index of the first step from ``start`` on that is not passed over; None if none is left.
 
-    ``facts`` are those of this moment (``facts_of``). None from the very start means that nobody is asked at all: what
-    follows is what follows a lapse of the last step.
+    ``facts`` are those of this moment (``facts_of``). None for a new request (start 0) means that every step would be
+    passed over: then the last one is tried all the same, because somebody must be asked.
     """
     return next((at for at in range(start, len(steps)) if not step_is_skipped(steps[at].skip_if, facts)), None)
 

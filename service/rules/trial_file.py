@@ -159,8 +159,9 @@ class _Reader:
 
 def _base(tree: Tree) -> Tree:
     """What stands above all tests, in the form of a test."""
-    parts = {key: tree.children[name] for key, name in (("given", "base"), ("now", "now")) if name in tree.children}
-    return Tree({key: part.value for key, part in parts.items()}, tree.place, children=dict(parts))
+    named = (("given", "base"), ("now", "now"))
+    parts: dict[str | int, Tree] = {key: tree.children[name] for key, name in named if name in tree.children}
+    return Tree({key: part.value for key, part in parts.items()}, tree.place, children=parts)
 
 
 def _name(tree: Tree, number: int) -> str:

@@ -81,7 +81,7 @@ def _parts(rule: Rule) -> Iterator[str]:
 def _tried(ruleset: RuleSet, trial: Trial) -> tuple[list[str], list[str]]:
     facts = _facts(ruleset, trial)
     rule = decide(ruleset, facts)
-    tried = list(_tried_steps(rule, facts))
+    tried = list(_tried_steps(rule, facts)) or [len(rule.steps)]  # somebody must be asked
     outcome = _outcome(ruleset, rule, trial, [_written(rule.steps[number - 1], facts) for number in tried])
     differences = [*_differences(trial.expect, outcome, ""), *_why_not(ruleset, trial, facts)]
     shown = [f"rule {rule.name}"] if trial.expect else []
@@ -136,7 +136,7 @@ def _outcome(ruleset: RuleSet, rule: Rule, trial: Trial, steps: list[dict[str, o
     farewell = farewell_text(rule.farewell, ruleset.calendars, trial.now) if rule.farewell else None
     return {
         "rule": rule.name,
-        "route": steps[0] if steps else None,
+        "route": steps[0],
         "steps": steps,
         "on_lapse": rule.on_lapse,
         "farewell": farewell,

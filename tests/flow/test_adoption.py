@@ -14,8 +14,12 @@ def copied_task(world: World, invite: dict) -> str:  # type: ignore[type-arg]  #
     return made.task_sid
 
 
+def escalated(world: World) -> dict:  # type: ignore[type-arg]  # free-form JSON
+    return dict(world.escalate(world.customer()["conversation_sid"]).json)
+
+
 def test_copied_attributes_do_not_move_the_old_invite(world: World) -> None:
-    invite = world.escalate(world.customer()["conversation_sid"]).json
+    invite = escalated(world)
     world.agent("alice", "accept", task_sid=invite["task_sid"])
     world.await_state(invite["id"], "accepted")
     copy = copied_task(world, invite)
@@ -27,7 +31,7 @@ def test_copied_attributes_do_not_move_the_old_invite(world: World) -> None:
 
 
 def test_copied_task_that_dies_is_rescued(world: World) -> None:
-    invite = world.escalate(world.customer()["conversation_sid"]).json
+    invite = escalated(world)
     world.agent("alice", "accept", task_sid=invite["task_sid"])
     world.await_state(invite["id"], "accepted")
     copy = copied_task(world, invite)
@@ -41,7 +45,7 @@ def test_copied_task_that_dies_is_rescued(world: World) -> None:
 
 def test_replaced_attributes_do_not_lose_the_invite(world: World) -> None:
     """Another application overwrites the task's attributes; its end is heard all the same."""
-    invite = world.escalate(world.customer()["conversation_sid"]).json
+    invite = escalated(world)
     tasks = world.reconciler.parts.taskrouter._workspace.tasks  # the SDK itself, as another application has it
     tasks(invite["task_sid"]).update(attributes='{"topic": "other"}')
     world.advance(90_000)

@@ -15,6 +15,7 @@ from service.intake.payloads import parse_decision_request, parse_routing_reques
 from service.intake.problems import problem
 from service.intake.views import decision_view, invite_view
 from service.model import Invite, Kind, Plan, Route, RoutingRequest, State
+from service.reconcile.rulebook import Decision
 from tests.conftest import sid
 
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(document()))
@@ -110,7 +111,7 @@ def test_list_and_decision_answers_are_as_described() -> None:
     ]
 
     check("Invites", {"invites": [invite_example()], "next_cursor": None})
-    check("Decision", decision_view("escalation", PLAN, trace))
+    check("Decision", decision_view("escalation", Decision(PLAN, 0), trace))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ HOSTILE = {
         TOP + "rules:\n" + "  - {name: a, route: {workflow: w}}\n" * 27_000,
         "40000 keys and values",
     ),
-    "many-rules": (TOP + "rules:\n" + "  - {name: a, route: {workflow: w}}\n" * 5_000, "up to 1000 rules"),
+    "many-rules": (TOP + "rules:\n" + "  - {name: a, route: {workflow: w}}\n" * 3_000, "up to 1000 rules"),
     "deep-lists": (TOP + "lists: {a: " + deep("[", "]", 100_000) + "}", "20 levels deep"),
     "deep-mappings": (TOP + "lists: " + "{a: " * 100_000 + "1" + "}" * 100_000, "20 levels deep"),
     "deep-indentation": (TOP + "".join(" " * level + "a:\n" for level in range(1200)), "20 levels deep"),

@@ -86,6 +86,14 @@ def test_step_without_its_worker_is_not_tried() -> None:
     assert differences("  - {name: one, expect: {steps: [{queue: b}, {workflow: t}]}}") == []
 
 
+def test_last_step_is_tried_where_all_are_skipped() -> None:
+    step = "{queue: %s, skip_if: 'attributes.n == 1'}"
+    rules = parse_rules(f"version: 1\nvia: t\ndefault: {{route: {step % 'a'}, fallback: [{step % 'b'}]}}\n")
+    text = HEAD + "  - {name: one, expect: {steps: [{queue: b}], route: {queue: b}}}\n"
+    (result,) = run_trials(rules, read_trials(text, "t.yaml", rules), lambda: 0.0)
+    assert result.differences == ()
+
+
 def test_skipped_step_is_not_tried() -> None:
     live = "{queues: {b: {available: 0}}, last_worker: {sid: w}}"
     assert differences(f"  - {{name: one, live: {live}, expect: {{steps: [{{worker: w}}, {{queue: null}}]}}}}") == []
