@@ -34,6 +34,7 @@ from service.settings import Settings, load_settings
 from service.tracking.arrival import Pace
 from service.tracking.connection import connect
 from service.tracking.figures import Figures
+from service.tracking.idempotency import IdempotencyKeys
 from service.tracking.notes import Notes
 from service.tracking.store import Store
 
@@ -106,6 +107,7 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
     twilio = twilio_client(settings)
     return Parts(
         store=Store(client, keep_s=settings.idempotency_window_s),
+        keys=IdempotencyKeys(client),
         notes=Notes(client),
         figures=Figures(client),
         statistics=Statistics(twilio, settings.twilio_workspace_sid),

@@ -42,18 +42,18 @@ def take(desk: Desk, request: RoutingRequest, *, caller: str) -> tuple[Invite, i
     key, fingerprint = _key(desk, request, invite, caller), body_fingerprint(_canonical(request, invite))
     value = f"{invite.id}|{fingerprint}"
     for _ in range(3):
-        held = desk.parts.store.remember_key(key.name, value, keep_s=key.keep_s)
+        held = desk.parts.keys.remember(key.name, value, keep_s=key.keep_s)
         if held == value:
             return _make(desk, invite, deadline)
         held_id, held_print = held.split("|", 1)
         earlier = desk.parts.store.get(held_id)
         same_body = held_print == fingerprint
-        in_hand = earlier is None and desk.parts.store.key_age_s(key.name, keep_s=key.keep_s) < IN_HAND_S
+        in_hand = earlier is None and desk.parts.keys.age_s(key.name, keep_s=key.keep_s) < IN_HAND_S
         if in_hand and same_body:
             return _make(desk, replace(invite, id=held_id), deadline)  # its taker died before the record, or is slow
         if in_hand or (earlier is not None and not _over(desk, key, earlier, same_body=same_body)):
             return _repeated(desk, held_id, same_body=same_body, deadline=deadline)
-        desk.parts.store.rebind_key(key.name, seen=held, value=value, keep_s=key.keep_s)
+        desk.parts.keys.rebind(key.name, seen=held, value=value, keep_s=key.keep_s)
     raise ConflictError("this request is being made by somebody else; try again", retry_after_s=1)
 
 

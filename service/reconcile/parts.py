@@ -7,6 +7,7 @@ from service.flex.statistics import Statistics
 from service.flex.taskrouter import TaskRouter
 from service.tracking.arrival import Pace
 from service.tracking.figures import Figures
+from service.tracking.idempotency import IdempotencyKeys
 from service.tracking.notes import Notes
 from service.tracking.store import Store
 
@@ -16,6 +17,7 @@ class Parts:
     """The store, Twilio, and the paces. One per process; safe to share between threads."""
 
     store: Store
+    keys: IdempotencyKeys
     notes: Notes
     figures: Figures
     statistics: Statistics

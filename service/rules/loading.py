@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from service.model import NOTHING
@@ -141,6 +142,8 @@ class RulesFile:
             if faults:
                 raise RulesError(faults)
             ruleset.first(NOTHING)  # compiles the conditions here and not during the next request
+            for calendar in ruleset.calendars.values():
+                calendar.is_open(datetime.fromtimestamp(now_ms / 1000, UTC))  # works this year's holidays out
         except RulesError as error:
             self.fault = error
             return False

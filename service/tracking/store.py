@@ -74,7 +74,6 @@ class Store:
         self._create = client.register_script(lua("create"))
         self._transition = client.register_script(lua("transition"))
         self._claim = client.register_script(lua("claim"))
-        self._swap = client.register_script(lua("swap"))
 
     def ping(self) -> None:
         """Raises StoreUnavailableError unless Redis answers."""
@@ -205,23 +204,6 @@ class Store:
             return [partition for partition, count in enumerate(pipe.execute()) if count]
 
     # -- finding
-
-    def remember_key(self, name: str, value: str, *, keep_s: int) -> str:
-        """Bind an idempotency key to ``value`` unless it is bound; the value that holds comes back."""
-        with store_faults():
-            held = self._redis.set(anchored("idem", name), value, nx=True, get=True, ex=keep_s)
-        return str(held) if held else value
-
-    def key_age_s(self, name: str, *, keep_s: int) -> float:
-        """How many seconds ago a key was bound with ``keep_s``; infinite if it is not."""
-        with store_faults():
-            left_ms = int(self._redis.pttl(anchored("idem", name)))
-        return keep_s - left_ms / 1000 if left_ms >= 0 else float("inf")
-
-    def rebind_key(self, name: str, *, seen: str, value: str, keep_s: int) -> str:
-        """Bind the key to ``value`` if it still holds ``seen``; the value that holds comes back."""
-        with store_faults():
-            return str(self._swap(keys=[anchored("idem", name)], args=[seen, value, keep_s * 1000]))
 
     def link_task(self, task_sid: str, invite_id: str) -> None:
         """Let events that carry only the task SID find the invite."""

@@ -141,17 +141,6 @@ def test_kept_due_time_stays(store: Store) -> None:
     assert store.get(invite.id).due_ms == written.now_ms + 90_000  # type: ignore[union-attr]
 
 
-def test_key_belongs_to_first_taker(store: Store) -> None:
-    assert store.remember_key("k", "a|1", keep_s=60) == "a|1"
-    assert store.remember_key("k", "b|1", keep_s=60) == "a|1"
-
-
-def test_key_is_rebound_by_one(store: Store) -> None:
-    store.remember_key("k", "a|1", keep_s=60)
-    assert store.rebind_key("k", seen="a|1", value="b|1", keep_s=60) == "b|1"
-    assert store.rebind_key("k", seen="a|1", value="c|1", keep_s=60) == "b|1"
-
-
 def test_thread_is_found_both_ways(store: Store) -> None:
     store.learn_thread(CH, sid("KD", 1), sid("UO", 2))
     assert store.thread_of(CH) == (sid("KD", 1), sid("UO", 2))
