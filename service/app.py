@@ -25,7 +25,7 @@ from service.reconcile.loop import Reconciler
 from service.reconcile.names import Names
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
-from service.rules.aliases import Aliases, parse_aliases
+from service.rules.aliases import Aliases, parse_aliases, unknown_aliases, unused_aliases
 from service.rules.faults import Fault, RulesError
 from service.rules.loading import RulesFile, read_text
 from service.rules.resolve import Directory, unresolved
@@ -52,12 +52,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     set_up_logging(settings.log_level, settings.log_format)
     door = Door(settings.public_base_url, settings.auth_tokens, parse_keys(settings.api_keys))
     parts = parts_of(settings, lease_s=WEB_LEASE_S)
-    book = _rulebook(settings, parts, known=_names_now(settings))
+    book = _rulebook(settings, parts, workspace=_names_now(settings))
     try:
+        _check_aliases(book.names)
         book.rules.load(_now_ms())
+        _check_use_of_aliases(book)
     except RulesError as error:
         raise ConfigurationError((str(error),)) from error
-    hands = threading.BoundedSemaphore(settings.twilio_concurrency)
+    left_for_events = max(1, settings.web_threads // 4)
+    hands = threading.BoundedSemaphore(min(settings.twilio_concurrency, settings.web_threads - left_for_events))
     desk = Desk(parts, book, settings.request_budget_s, settings.idempotency_window_s, hands)
 
     app = Flask(__name__, static_folder=None)
@@ -65,7 +68,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     @app.before_request
     def take_up_changed_rules() -> None:
-        book.rules.refresh(_now_ms())
+        if book.rules.refresh(_now_ms()):
+            log.info("rules.taken_up", sha256=book.rules.current.sha256)
 
     install_problems(app)
     app.register_blueprint(api(desk, door))
@@ -78,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def create_reconciler(settings: Settings) -> Reconciler:
     """The background process's work. Rules that cannot be read do not stop it: conversations must be rescued."""
     parts = parts_of(settings, lease_s=60.0)
-    book = _rulebook(settings, parts, known=None)
+    book = _rulebook(settings, parts, workspace=None)
     try:
         book.rules.load(_now_ms())
     except RulesError as error:
@@ -86,8 +90,8 @@ def create_reconciler(settings: Settings) -> Reconciler:
     return Reconciler(parts, book, workers=settings.twilio_concurrency, catch_up_every_s=settings.catch_up_every_s)
 
 
-def _rulebook(settings: Settings, parts: Parts, *, known: Directory | None) -> Rulebook:
-    names = Names(parts, known, _aliases(settings))
+def _rulebook(settings: Settings, parts: Parts, *, workspace: Directory | None) -> Rulebook:
+    names = Names(parts, workspace, _aliases(settings))
     rules = RulesFile(settings.rules_file, check=lambda ruleset: _unknown_names(ruleset, names))
     return Rulebook(parts, rules, names)
 
@@ -119,6 +123,18 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
     )
 
 
+def _check_aliases(names: Names) -> None:
+    """Raises RulesError for an alias of something that the workspace does not have."""
+    if names.aliases and names.workspace and (faults := unknown_aliases(names.aliases, names.workspace)):
+        raise RulesError(faults)
+
+
+def _check_use_of_aliases(book: Rulebook) -> None:
+    """Raises RulesError for an alias of a name that the rules do not write: nearly always a misspelled one."""
+    if book.names.aliases and (faults := unused_aliases(book.names.aliases, book.rules.current)):
+        raise RulesError(faults)
+
+
 def _names_now(settings: Settings) -> Directory | None:
     """The workspace's names, asked over connections that are closed again.
 
@@ -127,7 +143,7 @@ def _names_now(settings: Settings) -> Directory | None:
     """
     parts = parts_of(settings, lease_s=WEB_LEASE_S)
     try:
-        return Names(parts, aliases=_aliases(settings)).fresh()
+        return Names(parts).fresh()
     except RouterError as error:
         log.warning("names.unknown", why=error.detail)
         return None

@@ -4,7 +4,6 @@ Starts the embedded store (without REDIS_URL), the sandbox (without TWILIO_ACCOU
 process of its own, starts again what dies, and stops them all in the right order.
 """
 
-import ctypes
 import json
 import signal
 import socket
@@ -21,11 +20,7 @@ from pathlib import Path
 from service.errors import ConfigurationError
 from service.intake.keys import generate_key
 from service.settings import load_settings
-from service.tracking.embedded import EmbeddedStore, start_embedded
-
-# looked up before the fork: between fork and exec nothing may be imported
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-_PR_SET_PDEATHSIG = 1
+from service.tracking.embedded import EmbeddedStore, die_with_parent, start_embedded
 
 READY_S = 30.0
 AGAIN_S = 1.0
@@ -70,7 +65,7 @@ class Child:
         """Start it, away from the terminal's Ctrl-C: the order of stopping is ours."""
         command = [sys.executable, "-m", "service.cli", *self.arguments]
         self.process = subprocess.Popen(  # noqa: S603  our own commands
-            command, env=dict(self.environ), start_new_session=True, preexec_fn=_die_with_parent
+            command, env=dict(self.environ), start_new_session=True, preexec_fn=die_with_parent
         )
 
     def stop(self) -> None:
@@ -83,12 +78,6 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-
-def _die_with_parent() -> None:
-    """On Linux: SIGTERM for this process once its parent is dead, even by SIGKILL. Elsewhere: nothing."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass

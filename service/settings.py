@@ -116,6 +116,7 @@ class Settings(BaseModel):
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people")
     host: str = Field("127.0.0.1", min_length=1, description="Address the web process listens on")
     port: int = Field(8080, ge=1, le=65_535, description="Port the web process listens on")
+    web_threads: int = Field(32, ge=2, le=512, description="Requests that one worker process of web handles at once")
     data_dir: Path = Field(Path(".data"), description="Where `flex-router run` keeps its embedded store")
 
     @property

@@ -25,10 +25,15 @@ class Names:
     """What this process knows of the workspace's names. One per process; safe to share between threads."""
 
     parts: Parts
-    known: Directory | None = None  # None before the first success
+    workspace: Directory | None = None  # as Twilio has it; None before the first success
     aliases: Aliases | None = None
+    known: Directory | None = field(init=False, default=None)  # the same, seen through the aliases
     _read_at: float = float("-inf")
     _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        if self.workspace is not None:
+            self._take(self.workspace)
 
     def fresh(self) -> Directory:
         """The names, read again after a minute. Raises TwilioUnavailableError while none are known."""
@@ -53,6 +58,9 @@ class Names:
             with budget(ASK_S):
                 names = self.parts.taskrouter.names()
             self.parts.notes.write_names(names)
-        directory = Directory(**names)
-        self.known = with_aliases(directory, self.aliases) if self.aliases else directory
+        self._take(Directory(**names))
         self._read_at = time.monotonic()
+
+    def _take(self, workspace: Directory) -> None:
+        self.workspace = workspace
+        self.known = with_aliases(workspace, self.aliases) if self.aliases else workspace

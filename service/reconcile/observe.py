@@ -34,6 +34,7 @@ def observe(parts: Parts, invite: Invite) -> ChannelLook:
         live_tasks=tuple(task.sid for task in followed),
         unfollowed=len(live) - len(followed),
         other_invites=sum(_answers_for(other, invite) for other in others),
+        watched=any(other.state is State.LAPSED and other.id < invite.id for other in others),
         left_since=any(_left_since(other, invite) for other in others),
         settling=invite.looks < SETTLING_LOOKS,
     )
@@ -90,7 +91,9 @@ def _left_since(other: Invite, invite: Invite) -> bool:
         return False
     if other.ended_at_ms is None or invite.ended_at_ms is None:
         return True  # when in doubt nothing is closed
-    return other.ended_at_ms // 1000 >= invite.ended_at_ms // 1000  # tasks tell their times in whole seconds
+    if other.ended_at_ms % 1000 == 0 or invite.ended_at_ms % 1000 == 0:  # a task's own times are whole seconds
+        return other.ended_at_ms // 1000 >= invite.ended_at_ms // 1000
+    return other.ended_at_ms > invite.ended_at_ms
 
 
 def _may_serve(person: Participant) -> bool:

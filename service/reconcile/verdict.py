@@ -36,6 +36,7 @@ class ChannelLook:
     live_tasks: Sequence[str] = ()  # SIDs of the channel's other live tasks; each is tracked by a record of its own
     unfollowed: int = 0  # live tasks that no record can follow: no event will tell of their end
     other_invites: int = 0  # our other records of this conversation that are still to be judged in their turn
+    watched: bool = False  # another lapsed record of ours watches this conversation already
     left_since: bool = False  # an agent has served this conversation and left it since the lapse
     settling: bool = True  # the channel may still be getting into shape; False once that has taken too long
 
@@ -101,6 +102,8 @@ def _followed_elsewhere(look: ChannelLook) -> Verdict | None:
 def _not_now(look: ChannelLook) -> Verdict | None:
     if look.unfollowed:
         return Verdict(Act.LOOK_AGAIN, "a task of others is alive")
+    if look.people and look.watched:
+        return Verdict(Act.RELEASE, "somebody is there, and another record watches")
     if look.people:  # without a task: no event will tell of their leaving
         return Verdict(Act.LOOK_AGAIN, "somebody is there")
     if look.channel_status in IN_MOTION and look.settling:

