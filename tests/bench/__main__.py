@@ -9,10 +9,13 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import yaml
+
 from service.model import Kind, RoutingRequest, TaskEvent
-from service.rules.decide import decide, facts_of
+from service.rules.decide import decide, explain, facts_of
 from service.rules.reading import parse_rules
 from service.tracking.arrival import Pace, take_event
 from service.tracking.connection import connect
@@ -37,18 +40,30 @@ def main() -> None:
 
 
 def decisions() -> None:
-    """The last of 100 rules matches: our compiled function against the same conditions written by hand."""
+    """The last rule matches: our compiled function against the same conditions written by hand."""
+    for count, times in ((100, 2000), (1000, 200)):
+        ruleset = parse_rules(_rules(count), file="bench.yaml")
+        last = count - 1
+        facts = facts_of(RoutingRequest(Kind.ESCALATION, attributes={"topic": f"t{last}", "value": count}))
+        by_hand = _by_hand(count)
+        assert decide(ruleset, facts).name == f"r{last}"
+        assert by_hand(facts) == last
+        name = f"decide, {count} rules, last matches"
+        _row(name, partial(decide, ruleset, facts), "by hand", partial(by_hand, facts), times)
+        if count == 100:
+            _row("explain, 100 rules", partial(explain, ruleset, facts), "decide", partial(decide, ruleset, facts), 50)
+    text = _rules(1000)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    bare = partial(yaml.load, text, loader)
+    _row("load 1,000 rules", lambda: parse_rules(text, file="x"), "bare yaml", bare, 1)
+
+
+def _rules(count: int) -> str:
     rules = "\n".join(
         f"  - {{name: r{n}, when: 'attributes.topic == \"t{n}\" AND attributes.value > {n}', route: {{workflow: w}}}}"
-        for n in range(100)
+        for n in range(count)
     )
-    ruleset = parse_rules(f"version: 1\nrules:\n{rules}\ndefault: {{workflow: w}}\n", file="bench.yaml")
-    request = RoutingRequest(Kind.ESCALATION, attributes={"topic": "t99", "value": 100})
-    facts = facts_of(request)
-    by_hand = _by_hand(100)
-    assert decide(ruleset, facts).name == "r99"
-    assert by_hand(facts) == 99
-    _row("decide, 100 rules, last matches", lambda: decide(ruleset, facts), "by hand", lambda: by_hand(facts), 2000)
+    return f"version: 1\nrules:\n{rules}\ndefault: {{workflow: w}}\n"
 
 
 def _by_hand(count: int) -> Callable[[object], int]:
