@@ -9,7 +9,7 @@ import pytest
 
 from service.settings import NAMES
 
-FOR_GUNICORN = {"WEB_CONCURRENCY", "WEB_THREADS", "PIN_WORKERS"}
+FOR_GUNICORN = {"WEB_CONCURRENCY", "PIN_WORKERS"}
 
 
 def make(repository: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
