@@ -23,7 +23,7 @@ class House:
 
     def __init__(self, directory: Path, rules: Path, **settings: str) -> None:
         self.token, entry = generate_key("tests", ["*"])
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.sandbox: RunningSandbox = start_sandbox(
             SandboxOptions(port=0, service_base_url=self.url, service_api_key=self.token)
@@ -144,7 +144,8 @@ class House:
             cursor = f"&cursor={page['next_cursor']}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from service.model import State
 from tests.conftest import sid
 from tests.flow.world import World
 
@@ -181,3 +182,14 @@ def test_slow_twilio_is_answered_in_time(world: World) -> None:
     assert answer.status in (201, 202)  # the event may tell of the task before our patience ends
     world.turn_until(answer["id"], "pending")
     assert len(tasks(world, conversation)) == 1
+
+
+def test_thousandth_try_is_made_like_the_first(world: World) -> None:
+    conversation = world.customer()["conversation_sid"]
+    world.fault("POST /v1/Interactions", status=429, when="before", times=2)
+    invite_id = str(world.escalate(conversation)["id"])
+    store = world.reconciler.parts.store
+    store.touch(invite_id, State.REQUESTED, due=0, fields={"attempt": "2000"})
+    world.turn()
+    store.touch(invite_id, State.REQUESTED, due=0)
+    assert world.turn_until(invite_id, "pending")["attempt"] == 2002
