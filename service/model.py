@@ -112,6 +112,7 @@ class Route:
     timeout_s: int | None = None
     attributes: Mapping[str, object] = field(default_factory=dict)
     skip_if: str | None = None  # a condition, asked when this step's turn comes: if it holds, the next one is tried
+    recheck_s: int | None = None  # while the task waits, skip_if is asked again at least this often
 
     @property
     def target(self) -> str:

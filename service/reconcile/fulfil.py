@@ -13,6 +13,7 @@ from service.flex.attributes import task_attributes
 from service.flex.gateway import Made
 from service.model import Invite, Route, State, Thread
 from service.reconcile.parts import Parts
+from service.tracking.arrival import Pace
 from service.tracking.store import NONE
 
 log = structlog.stdlib.get_logger("service.invite")
@@ -57,7 +58,7 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> Ma
     try:
         made = _create(parts, invite, route)
     except TwilioUnavailableError as error:
-        wait = max(error.retry_after_s or 0, min(2.0**invite.attempt, LONGEST_WAIT_S))
+        wait = max(error.retry_after_s or 0, min(2.0 ** min(invite.attempt, 10), LONGEST_WAIT_S))
         parts.store.touch(invite.id, State.REQUESTED, due=wait, fields={"sent_at_ms": ""})
         log.warning("invite.waits", invite=invite.id, why=error.detail, again_in_s=wait)
     except TwilioAmbiguousError as error:
@@ -77,8 +78,10 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> Ma
 def confirm(parts: Parts, invite: Invite, made: Made) -> None:
     """Write down what Twilio made. Does nothing new if an event has told us already."""
     fields = sids_of(invite, made)
-    due = parts.pace.due_after("created", invite.kind)
+    usual, due = (pace.due_after("created", invite.kind) for pace in (parts.pace, pace_of(parts, invite)))
     outcome = parts.store.move(invite.id, "created", due=due, fields=fields)
+    if not outcome.moved and due != usual:  # an event was faster, and knows nothing of the plan
+        parts.store.touch(invite.id, State.PENDING, due=due)
     if made.task_sid:
         parts.store.link_task(made.task_sid, invite.id)
     parts.store.index(invite.id, fields.get("conversation_sid"), made.channel_sid)
@@ -86,6 +89,18 @@ def confirm(parts: Parts, invite: Invite, made: Made) -> None:
         parts.store.learn_thread(fields["conversation_sid"], made.interaction_sid, made.channel_sid)
     if outcome.moved:
         log.info("invite.created", invite=invite.id, rule=invite.plan.rule, task=made.task_sid)
+
+
+def pace_of(parts: Parts, invite: Invite) -> Pace:
+    """The paces of an invite whose task waits: it is looked at as often as its step is to be checked again."""
+    every_s = recheck_s(invite)
+    return parts.pace if every_s is None else replace(parts.pace, look_s=min(parts.pace.look_s, every_s))
+
+
+def recheck_s(invite: Invite) -> int | None:
+    """How often the step is to be checked again while its task waits (seconds); None if no other step follows it."""
+    follows = invite.step + 1 < len(invite.plan.steps)
+    return invite.plan.steps[invite.step].recheck_s if follows else None
 
 
 def sids_of(invite: Invite, made: Made) -> dict[str, str]:

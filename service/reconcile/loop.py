@@ -157,7 +157,7 @@ def _handle(parts: Parts, book: Rulebook, invite: Invite, now_ms: int) -> None:
     if invite.state is State.REQUESTED:
         fulfil(parts, invite, now_ms=now_ms)
     elif invite.state in (State.PENDING, State.ACCEPTED):
-        look_at_open(parts, invite, now_ms=now_ms)
+        look_at_open(parts, book, invite, now_ms=now_ms)
     elif invite.state in (State.LAPSED, State.FAILED, State.CANCELED):
         judge_channel(parts, book, invite, now_ms=now_ms)
     else:

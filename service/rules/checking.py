@@ -13,8 +13,6 @@ from service.rules.document import Tree
 from service.rules.expression.faults import did_you_mean
 from service.rules.faults import Fault, Place, Source
 
-LATER = {"recheck": "recheck is"}
-
 
 class Shape(BaseModel):
     """What all shapes share: frozen, no coercion, no unknown keys, and no input in error texts.
@@ -74,8 +72,6 @@ def _told(shape: type[Shape], tree: Tree, kind: str, steps: tuple[str | int, ...
 
 def unknown_key(name: str, known: Iterable[str]) -> str:
     """What to say of a key that is not among those known."""
-    if name in LATER:
-        return f"{LATER[name]} not available in this version"
     return f"there is no key {name!r} here (allowed: {', '.join(known)}){did_you_mean(name, known)}"
 
 

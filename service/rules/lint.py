@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from service.rules.faults import Fault, Place
-from service.rules.lint_conditions import Alternatives, alternatives, includes, suspicions
+from service.rules.lint_conditions import Alternatives, alternatives, includes, may_change, suspicions
 from service.rules.ruleset import Rule, RuleSet, Step
 
 Warned = Iterator[tuple[Place, str]]
@@ -24,6 +24,7 @@ def _rule(rule: Rule) -> Warned:
     if rule.percent == 0:
         yield rule.place, "with percent: 0 this rule never matches"
     yield from _ladder(rule)
+    yield from _rechecks(rule)
 
 
 def _never_reached(ruleset: RuleSet) -> Warned:
@@ -49,6 +50,20 @@ def _ladder(rule: Rule) -> Warned:
         if step.timeout_s is None:
             return
         spent_s += step.timeout_s
+
+
+def _rechecks(rule: Rule) -> Warned:
+    for step in rule.steps:
+        if step.recheck_s is None or step.skip_if is None:
+            continue
+        if step is rule.steps[-1]:
+            yield step.place, "recheck can never move this task on: no other step follows"
+        elif step.timeout_s is not None and step.timeout_s <= step.recheck_s:
+            message = f"the task lapses after {step.timeout_s} s, before recheck ({step.recheck_s} s) has asked once"
+            yield step.place, message
+        elif not may_change(step.skip_if):
+            message = "recheck asks in vain: this skip_if is about the request alone, so it never changes"
+            yield step.place, message
 
 
 def _target(step: Step) -> tuple[object, ...]:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from service.rules.expression import compile_expression
 from service.rules.expression.parser import IS_OPEN
 from service.rules.expression.tree import And, Compare, ListLiteral, Literal, Node, Not, Operand, Or, Path
 
+CHANGING = (IS_OPEN, "queues", "last_worker")
 NEVER_MISSING = ("request.kind", "request.has_interaction", IS_OPEN)
 MIRRORED = {"==": "==", "!=": "!=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
 MOST_ALTERNATIVES = 64
@@ -157,3 +159,8 @@ def _bare_operand(operand: Operand) -> object:
     if isinstance(operand, ListLiteral):
         return tuple(map(_typed, operand.values))
     return _typed(operand.value)
+
+
+def may_change(condition: str) -> bool:
+    """Whether a step's condition can answer otherwise later on: it asks for live facts or for a calendar."""
+    return any(path.steps[0] in CHANGING for path in compile_expression(condition, dialect="rules").paths)

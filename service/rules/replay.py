@@ -123,4 +123,6 @@ def _step(step: Step) -> str:
     parts = [f"{what} {name}" for what, name in named.items() if name][:1]
     parts += [f"priority {step.priority}"] if step.priority is not None else []
     parts += [f"{step.timeout_s} s"] if step.timeout_s is not None else []
-    return " ".join([*parts, "skip_if" if step.skip_if else ""]).strip()
+    parts += ["skip_if"] if step.skip_if else []
+    parts += [f"recheck {step.recheck_s} s"] if step.recheck_s is not None else []
+    return " ".join(parts)

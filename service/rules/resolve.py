@@ -133,6 +133,7 @@ def _route(rule: str, step: Step, directory: Directory, facts: Mapping[str, obje
         timeout_s=step.timeout_s,
         attributes=step.attributes,
         skip_if=step.skip_if,
+        recheck_s=step.recheck_s,
     )
 
 

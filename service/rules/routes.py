@@ -19,6 +19,8 @@ from service.rules.ruleset import Condition, Named, Step
 from service.rules.shape import SECONDS, FallenShape, RouteShape, WorkerFact
 
 MAX_TIMEOUT_S = 1_209_600
+TIMEOUT = (1, MAX_TIMEOUT_S, "1s to 14d (1209600 seconds)")
+RECHECK = (5, 86_400, "5s to 24h (86400 seconds)")  # figures of a queue are kept for 5 s: sooner there is nothing new
 MAX_ATTRIBUTES = 4096
 RESERVED = ("router_", "flex")  # our own steering attributes, and those Flex writes
 KEY = re.compile(r"\w+(\.\w+)+")
@@ -57,6 +59,7 @@ def read_step(tree: Tree, context: Context) -> Step | None:
     timeout_s = seconds_in(tree, "timeout", context)
     condition = read_condition(tree.children.get("skip_if"), context)
     skip_if = _complete(condition, tree, context) if condition else None
+    recheck_s = _recheck_s(route, tree, context)
     _attributes(route, tree, context)
     if workflow is None or len(context.found) > before:
         return None
@@ -71,6 +74,7 @@ def read_step(tree: Tree, context: Context) -> Step | None:
         timeout_s=timeout_s,
         attributes=route.attributes or {},
         skip_if=skip_if,
+        recheck_s=recheck_s,
         asks=asked_queues([condition]),
         place=Place(tree.place.line, tree.place.column),
     )
@@ -131,15 +135,25 @@ def _worker_fact(route: RouteShape, tree: Tree, context: Context) -> tuple[str |
     return tuple(name.split("."))
 
 
-def seconds_in(tree: Tree, key: str, context: Context) -> int | None:
-    """The time under ``key`` in seconds, None if there is none. Its form has been checked with the structure."""
+def _recheck_s(route: RouteShape, tree: Tree, context: Context) -> int | None:
+    if route.recheck is not None and route.skip_if is None:
+        context.fault(tree.keys["recheck"], "recheck asks skip_if again: give this step a skip_if, or leave it out")
+    return seconds_in(tree, "recheck", context, limits=RECHECK)
+
+
+def seconds_in(tree: Tree, key: str, context: Context, *, limits: tuple[int, int, str] = TIMEOUT) -> int | None:
+    """The time under ``key`` in seconds, None if there is none. Its form has been checked with the structure.
+
+    ``limits`` are the shortest and the longest in seconds, and both in words.
+    """
     if key not in tree.children:
         return None
     written = str(tree.children[key].value)
     unit = SECONDS.get(written[-1], 0)
     seconds = int(written[:-1]) * unit if unit else int(written)
-    if not 1 <= seconds <= MAX_TIMEOUT_S:
-        context.fault(tree.children[key].place, f"{key} goes from 1s to 14d (1209600 seconds)")
+    shortest, longest, told = limits
+    if not shortest <= seconds <= longest:
+        context.fault(tree.children[key].place, f"{key} goes from {told}")
     return seconds
 
 

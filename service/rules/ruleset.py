@@ -34,7 +34,7 @@ class Step:
     """One try at bringing somebody in. ``workflow`` is the file's ``via`` where the step names none itself.
 
     ``skip_if`` is complete in itself: lists that it names are written out in it, so that it can be stored with a plan.
-    ``asks`` are the queues whose figures it asks for.
+    ``asks`` are the queues whose figures it asks for, ``recheck_s`` how often it is asked again while the task waits.
     """
 
     workflow: Named
@@ -47,6 +47,7 @@ class Step:
     timeout_s: int | None = None
     attributes: Mapping[str, object] = field(default_factory=dict)
     skip_if: str | None = None
+    recheck_s: int | None = None
     asks: tuple[Named, ...] = ()
     place: Place = field(default_factory=Place)
 

@@ -47,6 +47,11 @@ class RouteShape(Shape):
     skip_if: str | None = Field(
         None, description="a condition; where it holds at the moment the step is about to be tried, it is passed over"
     )
+    recheck: Duration | None = Field(
+        None,
+        description="a time from 5s to 24h, beside skip_if: while the task waits, skip_if is asked again at least that "
+        "often, and where it holds by then the next step is tried",
+    )
     attributes: dict[str, Any] | None = Field(None, description="attributes that are put on the task, by name")
 
 

@@ -62,7 +62,8 @@ def _written(step: Step) -> str:
         "workflow": step.workflow.text,
     }
     unless = f", unless {' '.join(step.skip_if.split())}" if step.skip_if else ""
-    return _line(parts, step.priority, step.timeout_s) + unless
+    again = f", asked again every {step.recheck_s} s" if step.recheck_s is not None else ""
+    return _line(parts, step.priority, step.timeout_s) + unless + again
 
 
 def _resolved(route: Route) -> str:

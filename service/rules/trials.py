@@ -16,7 +16,7 @@ from service.rules.ruleset import Rule, RuleSet, Step
 from service.rules.shape import SECONDS
 from service.rules.trial_file import Trial
 
-TIMES = ("timeout", "give_up_after")
+TIMES = ("timeout", "recheck", "give_up_after")
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,7 @@ def _written(step: Step, facts: Mapping[str, object]) -> dict[str, object]:
         "task_channel": step.task_channel.text if step.task_channel else None,
         "priority": step.priority,
         "timeout": step.timeout_s,
+        "recheck": step.recheck_s,
         "attributes": dict(step.attributes),
     }
 

@@ -1,5 +1,7 @@
 """A task that waits is looked at again: its step is given up when the world has changed, and only for a better one."""
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import redis
 from service.model import Invite, State
 from service.reconcile.loop import work
 from service.tracking.embedded import EmbeddedStore
-from tests.flow.world import Answer, World
+from tests.flow.world import PATIENCE_S, Answer, World
 
 RULES = """
 version: 1
@@ -18,7 +20,7 @@ rules:
   - name: alone
     when: attributes.topic == "alone"
     route: {queue: tier2-billing, skip_if: 'queues["tier2-billing"].available == 0', recheck: 30s}
-    fallback: [{queue: support, skip_if: 'queues["support"].available == 0'}]
+    fallback: [{queue: support, skip_if: 'queues["support"].available == 0', recheck: 30s}]
   - name: impatient
     when: attributes.topic == "impatient"
     route: {queue: tier2-billing, skip_if: 'queues["tier2-billing"].available == 0', recheck: 30s}
@@ -28,7 +30,7 @@ default:
   route: {queue: tier2-billing, skip_if: 'queues["tier2-billing"].available == 0', recheck: 30s}
   fallback: [{queue: billing}]
 """
-CLEAN = {"orphaned": [], "double_invited": [], "closed_under_agent": []}
+CLEAN: dict[str, list[str]] = {"orphaned": [], "double_invited": [], "closed_under_agent": []}
 TASKS = "POST */Tasks/*"
 
 
@@ -68,6 +70,14 @@ def look(world: World, invite_id: object) -> Answer:
     world.reconciler.parts.store.touch(str(invite_id), State.PENDING, due=0)
     world.turn()
     return world.invite(invite_id)
+
+
+def await_strike(world: World) -> None:
+    """Wait until a fault has struck."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not world.control("GET", "faults")["faults"][0]["hits"]:
+        assert time.monotonic() < deadline, "no such call was made"
+        time.sleep(0.01)
 
 
 def cancels(world: World) -> int:
@@ -136,7 +146,8 @@ def test_task_stays_when_figures_are_missing(world: World) -> None:
 def test_task_stays_beside_an_agent(world: World) -> None:
     """The next step is not tried on a channel where somebody serves the customer, so nothing is canceled for it."""
     conversation = world.customer()["conversation_sid"]
-    serving = world.transfer(conversation_sid=conversation, to={"queue": "support"})
+    world.agent("dave", "online")
+    serving = world.transfer(conversation_sid=conversation, to={"worker": "dave"})
     world.agent("dave", "accept", task_sid=str(serving["task_sid"]))
     world.await_state(serving["id"], "accepted")
     world.turn()
@@ -150,11 +161,14 @@ def test_task_accepted_just_before_is_kept(world: World) -> None:
     """The agent accepts while the cancel is on its way: Twilio refuses it, and the customer is served."""
     first = waiting(world)
     world.agent("carol", "offline")
-    world.fault(TASKS, status=400, when="before", body={"code": 20001, "message": "not pending or reserved"})
-    assert look(world, first["id"])["state"] == "pending"
+    world.control("POST", "callbacks", {"lost": True})
+    world.fault(TASKS, delay_s=1.0, when="before")
+    turning = threading.Thread(target=look, args=(world, first["id"]))
+    turning.start()
+    await_strike(world)
     world.agent("carol", "accept", task_sid=str(first["task_sid"]))
-    world.await_state(first["id"], "accepted")
-    assert cancels(world) == 1
+    turning.join()
+    assert (world.invite(first["id"])["state"], cancels(world)) == ("accepted", 1)
     assert world.judge() == CLEAN
 
 
@@ -195,6 +209,7 @@ def test_recheck_brings_the_look_nearer(world: World) -> None:
 
 def test_last_step_is_looked_at_as_usual(world: World) -> None:
     world.agent("carol", "offline")
-    last = record(world, world.escalate(world.customer()["conversation_sid"])["id"])
+    last = record(world, world.escalate(world.customer()["conversation_sid"], attributes={"topic": "alone"})["id"])
+    assert (last.step, last.plan.steps[1].recheck_s) == (1, 30)
     assert last.due_ms is not None
     assert last.due_ms - world.reconciler.parts.store.now_ms() > 30_000

@@ -71,7 +71,7 @@ def test_five_mistakes_are_shown_with_carets(tmp_path: Path) -> None:
         "    9 |     when: request.channel_type == 5",
         "      |           ^^^^^^^^^^^^^^^^^^^^^^^^^",
         "rules.yaml:10:13: there is no key 'qeue' here (allowed: workflow, queue, worker, direct, task_channel, "
-        "priority, timeout, skip_if, attributes); did you mean 'queue'?",
+        "priority, timeout, skip_if, recheck, attributes); did you mean 'queue'?",
         "   10 |     route: {qeue: support}",
         "      |             ^^^^",
         "",
@@ -210,7 +210,7 @@ LADDER = """\
 version: 1
 default:
   route: {workflow: w}
-  fallback: [{workflow: x, skip_if: 'attributes.a == 1'}]
+  fallback: [{workflow: x, skip_if: 'attributes.a == 1', recheck: 1m}]
   give_up_after: 10m
 """
 
@@ -222,7 +222,7 @@ def test_explanation_tells_what_ends_a_ladder(tmp_path: Path) -> None:
     assert text.splitlines()[-5:] == [
         "  then",
         "    1. workflow w",
-        "    2. workflow x, unless attributes.a == 1",
+        "    2. workflow x, unless attributes.a == 1, asked again every 60 s",
         "    no further one once 600 s have passed",
         "    after the last: the conversation is closed",
     ]

@@ -69,11 +69,21 @@ def test_time_limit_is_read(rules: RuleSet) -> None:
     assert (rules.rules[0].give_up_s, rules.default.give_up_s) == (600, 90)
 
 
+@pytest.mark.parametrize(("written", "seconds"), [("5s", 5), ("2m", 120), ("24h", 86_400), ("30", 30)])
+def test_time_of_a_recheck_is_read(written: str, seconds: int) -> None:
+    step = f"{{workflow: w, skip_if: 1 == 1, recheck: {written}}}"
+    assert parse_rules(f"version: 1\ndefault: {step}").default.steps[0].recheck_s == seconds
+
+
 HEAD = "version: 1\nlists: {long: [" + "a" * 400 + ", " + ", ".join(f"x{n:09}" for n in range(400)) + "]}\n"
 FAULTY = {
     "skip-if-broken": ("skip_if: 'a =='", 3, 45, "ends too early"),
     "skip-if-unknown-fact": ("skip_if: atributes.a == 1", 3, 40, "there is no fact"),
     "skip-if-number": ("skip_if: 5", 3, 40, "skip_if must be a condition"),
+    "recheck-alone": ("recheck: 30s", 3, 31, "recheck asks skip_if again: give this step a skip_if"),
+    "recheck-too-short": ("skip_if: 1 == 1, recheck: 4s", 3, 57, "recheck goes from 5s to 24h"),
+    "recheck-too-long": ("skip_if: 1 == 1, recheck: 86401", 3, 57, "recheck goes from 5s to 24h"),
+    "recheck-odd": ("skip_if: 1 == 1, recheck: often", 3, 57, "recheck must be a time from 5s to 24h"),
     "skip-if-too-long": ("skip_if: attributes.a IN lists.long", 3, 40, "with its lists written out"),
 }
 

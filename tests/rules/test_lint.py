@@ -21,6 +21,7 @@ def rule(when: str, more: str = "", name: str = "a") -> str:
     return f"  - {{name: {name}, route: {{workflow: w}}{more},\n     when: '{when}'}}\n"
 
 
+LIVE = """skip_if: 'queues["q"].available == 0'"""
 SUSPICIOUS = {
     "mixed": (rule("attributes.a == 1 OR attributes.b == 1 AND attributes.c == 1"), 7, 34, "AND and OR without"),
     "mixed-deep": (
@@ -60,6 +61,24 @@ SUSPICIOUS = {
         6,
         48,
         "the same target as the one before",
+    ),
+    "recheck-of-the-last": (
+        rule("attributes.a == 1", f", fallback: [{{queue: q, {LIVE}, recheck: 30s}}]"),
+        6,
+        48,
+        "can never move this task on",
+    ),
+    "recheck-too-late": (
+        rule("attributes.a == 1", f", fallback: [{{queue: q, {LIVE}, recheck: 30s, timeout: 30s}}, {{queue: r}}]"),
+        6,
+        48,
+        "lapses after 30 s, before recheck (30 s) has asked once",
+    ),
+    "recheck-in-vain": (
+        rule("attributes.a == 1", ", fallback: [{queue: q, skip_if: attributes.b == 1, recheck: 30s}, {queue: r}]"),
+        6,
+        48,
+        "about the request alone, so it never changes",
     ),
     "after-giving-up": (
         "  - {name: a, route: {queue: q, timeout: 2m}, give_up_after: 2m, fallback: [{queue: r}, {queue: s}]}\n",
@@ -147,6 +166,13 @@ def test_ladder_within_its_time_is_left_alone() -> None:
 
 def test_ladder_without_a_timeout_is_left_alone() -> None:
     assert told("  - {name: a, route: {queue: q}, fallback: [{queue: r}], give_up_after: 1m}\n") == []
+
+
+def test_recheck_that_can_move_on_is_left_alone() -> None:
+    live = (LIVE, "skip_if: 'NOT is_open(\"c\")'", "skip_if: last_worker.available == false")
+    steps = ", ".join(f"{{queue: q{n}, {skip_if}, recheck: 30s, timeout: 1m}}" for n, skip_if in enumerate(live))
+    text = f"  - {{name: a, route: {{queue: q}}, fallback: [{steps}, {{queue: r}}]}}\n"
+    assert lint(parse_rules("calendars: {c: {timezone: Europe/London}}\n" + HEAD + text)) == ()
 
 
 def test_warnings_come_in_the_order_of_the_file() -> None:

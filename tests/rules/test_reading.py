@@ -144,7 +144,7 @@ FAULTY = {
     "route-text": (RULE + "    route: everyone", 6, 12, "route must be where the task goes"),
     "route-empty": (RULE + "    route: {priority: 1}", 6, 12, "at least a workflow, a queue or a worker"),
     "route-key-misspelled": (RULE + "    route: {workflwo: w}", 6, 13, "did you mean 'workflow'"),
-    "later-recheck": (RULE + "    route: {workflow: w}\n    recheck: 1m", 7, 5, "recheck is not available in this"),
+    "recheck-of-a-rule": (RULE + "    route: {workflow: w}\n    recheck: 1m", 7, 5, "no key 'recheck' here"),
     "value-missing": (RULE + "    route: {workflow: w, queue: }", 6, 26, "queue has no value"),
     "priority-negative": (
         RULE + "    route: {workflow: w, priority: -1}",

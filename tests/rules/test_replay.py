@@ -18,7 +18,7 @@ rules:
     when: attributes.tier == "gold"
     route: {worker: alice, priority: 9, timeout: 20s}
     fallback: [{queue: q}]
-default: {worker: {fact: attributes.who}, skip_if: attributes.a == 1}
+default: {worker: {fact: attributes.who}, skip_if: attributes.a == 1, recheck: 30s}
 """
 )
 NEW = parse_rules(OLD.source.text.replace("priority: 9", "priority: 8").replace("20:00", "18:00"))
@@ -40,6 +40,7 @@ EXPORT = "\n".join(
         line(DAY, attributes={"tier": "gold", "name": "Jane Doe"}),
     ]
 )
+DEFAULT = "default (worker attributes.who skip_if recheck 30 s; then close)"
 BEFORE = "vip (worker alice priority 9 20 s, then queue q; then close)"
 AFTER = "vip (worker alice priority 8 20 s, then queue q; then close)"
 
@@ -54,11 +55,11 @@ def test_changes_are_counted_and_listed() -> None:
         f"      2 × from  {BEFORE}",
         f"          to    {AFTER}",
         "",
-        "      1 × from  default (worker attributes.who skip_if; then close)",
+        f"      1 × from  {DEFAULT}",
         "          to    closed (workflow night; then leave)",
         "",
         f"  line 1: {BEFORE}  →  {AFTER}",
-        "  line 4: default (worker attributes.who skip_if; then close)  →  closed (workflow night; then leave)",
+        f"  line 4: {DEFAULT}  →  closed (workflow night; then leave)",
         f"  line 6: {BEFORE}  →  {AFTER}",
     ]
 

@@ -35,6 +35,11 @@ def test_workflow_by_name_becomes_its_sid() -> None:
     assert (route.priority, route.timeout_s, route.attributes, route.task_channel) == (5, 60, {"a": 1}, None)
 
 
+def test_route_keeps_what_its_step_asks() -> None:
+    (route,) = plan("{workflow: everyone, skip_if: 'queues[\"billing\"].available == 0', recheck: 30s}").steps
+    assert (route.skip_if, route.recheck_s) == ('queues["billing"].available == 0', 30)
+
+
 def test_workflow_by_sid_gets_its_name() -> None:
     (route,) = plan(f"{{workflow: {sid('WW', 1)}}}").steps
     assert (route.workflow_sid, route.workflow) == (sid("WW", 1), "everyone")

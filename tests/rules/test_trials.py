@@ -23,7 +23,7 @@ rules:
     when: attributes.tier == "gold" AND is_open("c")
     route: {worker: {fact: last_worker.sid}, priority: 9, timeout: 20s, attributes: {a: 1}}
     fallback:
-      - {queue: b, skip_if: 'queues["b"].available == 0'}
+      - {queue: b, skip_if: 'queues["b"].available == 0', recheck: 30s}
       - {workflow: t, task_channel: chat}
     give_up_after: 5m
     farewell: We open {opens_at:c}.
@@ -51,7 +51,7 @@ PASSING = {
     "rule": "{rule: vip}",
     "route": "{route: {workflow: t, timeout: 20s, priority: 9, queue: null, attributes: {a: 1}}}",
     "seconds": "{route: {timeout: 20}, give_up_after: 300}",
-    "steps": "{steps: [{}, {queue: b}, {task_channel: chat}], give_up_after: 5m}",
+    "steps": "{steps: [{recheck: null}, {queue: b, recheck: 30s}, {task_channel: chat}], give_up_after: 5m}",
     "farewell": "{farewell: 'We open Wednesday 25 November, 08:00.', on_lapse: close}",
 }
 
