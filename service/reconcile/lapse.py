@@ -21,7 +21,7 @@ def judge_channel(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) 
     if invite.cancel_wanted and invite.state is State.LAPSED:
         parts.store.move(invite.id, "canceled", due=0, fields={"reason": "canceled by request"})
         return
-    step = _next_step(book, invite, now_ms)
+    step = book.next_step(invite, invite.step + 1, now_ms=now_ms) if has_step(invite) else None
     if invite.interaction_sid is None or invite.channel_sid is None:
         _without_channel(parts, invite, step)
         return
@@ -30,16 +30,6 @@ def judge_channel(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) 
         verdict = _verdict(parts, invite, step)  # time has passed: look again before closing
     log.info("channel.judged", invite=invite.id, channel=invite.channel_sid, act=verdict.act, why=verdict.reason)
     _act(parts, invite, verdict, step)
-
-
-def _next_step(book: Rulebook, invite: Invite, now_ms: int) -> int | None:
-    """The step of the rule that follows; None if there is none, or the rule has given up."""
-    if not has_step(invite):
-        return None
-    began_ms = invite.ladder_at_ms or invite.created_at_ms
-    if invite.plan.give_up_s is not None and now_ms - began_ms >= invite.plan.give_up_s * 1000:
-        return None
-    return book.next_step(invite.request, invite.plan.steps, invite.step + 1)
 
 
 def _without_channel(parts: Parts, invite: Invite, step: int | None) -> None:

@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import structlog
 
-from service.errors import TwilioAmbiguousError, TwilioRefusedError
+from service.errors import TwilioRefusedError
 from service.model import Invite, Mode, Release, State
-from service.reconcile.fulfil import find, pace_of, recheck_s, sids_of
-from service.reconcile.observe import observe
+from service.reconcile.fulfil import find, pace_of, sids_of
 from service.reconcile.parts import Parts
+from service.reconcile.recheck import call_off, is_passed_over
 from service.reconcile.rulebook import Rulebook
-from service.reconcile.verdict import Act, judge
 from service.tracking.lifecycle import EVENT_SIGNALS
 
 log = structlog.stdlib.get_logger("service.invite")
@@ -18,7 +17,6 @@ log = structlog.stdlib.get_logger("service.invite")
 SETUP_WAIT_S = 2.0
 VANISHES_AFTER_MS = 330_000  # a task vanishes five minutes after its end ("Lifecycle of a Task"), and not before
 _RECHECKED = "recheck"
-_CANCEL_REASON = "passed over while it waited: the next step is tried"
 _SIGNAL_OF_STATUS = {"assigned": "accepted", "wrapping": "accepted", "completed": "completed", "canceled": "lapsed"}
 
 
@@ -33,8 +31,8 @@ def look_at_open(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) -
         parts.store.touch(invite.id, invite.state, due=SETUP_WAIT_S)
         return
     seen = _seen(parts, invite, now_ms) if invite.task_sid else None
-    if seen is None and _is_passed_over(parts, book, invite, now_ms):
-        _call_off(parts, invite)
+    if seen is None and is_passed_over(parts, book, invite, now_ms=now_ms):
+        call_off(parts, invite)
         seen = _seen(parts, invite, now_ms)  # whatever the answer was, this is what became of the task
         if seen and seen[0] == "lapsed":
             _pass_over(parts, invite, seen[1])
@@ -75,35 +73,6 @@ def _seen(parts: Parts, invite: Invite, now_ms: int) -> tuple[str, int | None] |
         if signal in ends:
             return signal, ends[signal]
     return ("lapsed", None) if now_ms - invite.created_at_ms > VANISHES_AFTER_MS else None
-
-
-def _is_passed_over(parts: Parts, book: Rulebook, invite: Invite, now_ms: int) -> bool:
-    """True if the step of a waiting task is to be skipped by now, and another one would be tried in its place.
-
-    Otherwise the task is left to wait: where every further step is to be skipped too, the time for all steps is up,
-    or the channel is not one that the next step would be tried on (an agent is there, another task is alive).
-    """
-    if invite.state is not State.PENDING or invite.task_sid is None or recheck_s(invite) is None:
-        return False
-    began_ms, give_up_s = invite.ladder_at_ms or invite.created_at_ms, invite.plan.give_up_s
-    if give_up_s is not None and now_ms - began_ms >= give_up_s * 1000:
-        return False
-    if book.next_step(invite.request, invite.plan.steps, invite.step) in (None, invite.step):
-        return False
-    if invite.interaction_sid is None or invite.channel_sid is None:
-        return True
-    ended = replace(invite, state=State.LAPSED, ended_at_ms=now_ms)  # as it would be judged
-    look = replace(observe(parts, ended), own_task=None)
-    return judge(look, steps_left=True, on_lapse=invite.plan.on_lapse).act is Act.NEXT_STEP
-
-
-def _call_off(parts: Parts, invite: Invite) -> None:
-    """Cancel the waiting task. A refusal (accepted or ended meanwhile) and a lost answer are settled by a look."""
-    assert invite.task_sid is not None
-    try:
-        parts.taskrouter.cancel_task(invite.task_sid, _CANCEL_REASON)
-    except (TwilioRefusedError, TwilioAmbiguousError) as error:
-        log.info("invite.cancel_unsure", invite=invite.id, task=invite.task_sid, why=error.detail)
 
 
 def _pass_over(parts: Parts, invite: Invite, at_ms: int | None) -> None:

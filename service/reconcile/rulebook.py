@@ -1,13 +1,13 @@
 """The rules applied to the world as it is now: to a request that comes in, and to the next step of one that lapsed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
 
 from service.errors import ConfigurationError, RouterError, TwilioUnavailableError
-from service.model import Kind, Plan, Route, RoutingRequest
+from service.model import Invite, Kind, Plan, RoutingRequest
 from service.reconcile.live import Live
 from service.reconcile.names import Names
 from service.reconcile.parts import Parts
@@ -63,13 +63,17 @@ class Rulebook:
         step = first if first is not None else len(plan.steps) - 1
         return Decision(plan, step, explain(ruleset, facts) if explained else ())
 
-    def next_step(self, request: RoutingRequest, steps: Sequence[Route], start: int) -> int | None:
-        """The next step of a lapsed invite's plan that is not to be skipped now; None if there is none."""
-        if start >= len(steps):
+    def next_step(self, invite: Invite, start: int, *, now_ms: int) -> int | None:
+        """The first step of the invite's plan from ``start`` on that is not to be skipped now.
+
+        None if there is none, or if the rule has given up on the customer: ``now_ms`` is the store's time.
+        """
+        plan, began_ms = invite.plan, invite.ladder_at_ms or invite.created_at_ms
+        if plan.give_up_s is not None and now_ms - began_ms >= plan.give_up_s * 1000:
             return None
-        if all(step.skip_if is None for step in steps[start:]):
-            return start
-        return next_step(steps, start, self._facts(request, self.current, self._directory()))
+        if all(step.skip_if is None for step in plan.steps[start:]):
+            return start if start < len(plan.steps) else None
+        return next_step(plan.steps, start, self._facts(invite.request, self.current, self._directory()))
 
     def farewell(self, text: str) -> str:
         """A rule's last words with the opening times filled in."""
