@@ -49,9 +49,9 @@ class TaskRouter:
         try:
             with twilio_faults("fetch task"):
                 found = self._workspace.tasks(task_sid).fetch()
-                updated_ms = int(found.date_updated.timestamp() * 1000) if found.date_updated else None
                 attributes = parse_attributes(found.attributes)
-                return Task(task_sid, str(found.assignment_status), found.reason, attributes, updated_ms)
+                status, updated_ms = str(found.assignment_status), _epoch_ms(found.date_updated)
+                return Task(task_sid, status, found.reason, attributes, updated_ms)
         except TwilioRefusedError as error:
             if error.twilio_status == GONE:
                 return None
@@ -76,10 +76,14 @@ class TaskRouter:
             listed = self._workspace.tasks.list(evaluate_task_attributes=wanted, limit=100)
             return [str(task.sid) for task in listed]
 
-    def cancel_task(self, task_sid: str, reason: str) -> None:
-        """Cancel a pending or reserved task. Raises TwilioRefusedError if it is neither."""
+    def cancel_task(self, task_sid: str, reason: str) -> int | None:
+        """Cancel a pending or reserved task. When that was, by Twilio's clock (epoch ms).
+
+        Raises TwilioRefusedError if it is neither.
+        """
         with twilio_faults("cancel task"):
-            self._workspace.tasks(task_sid).update(assignment_status="canceled", reason=reason)
+            done = self._workspace.tasks(task_sid).update(assignment_status="canceled", reason=reason)
+            return _epoch_ms(done.date_updated)
 
     def events(
         self,
@@ -123,3 +127,7 @@ class TaskRouter:
                 {"sid": one.sid, "friendly_name": one.friendly_name, "configuration": one.configuration}
                 for one in self._workspace.workflows.list()
             ]
+
+
+def _epoch_ms(moment: datetime | None) -> int | None:
+    return int(moment.timestamp() * 1000) if moment else None

@@ -33,27 +33,29 @@ def cancel(parts: Parts, invite: Invite, *, now_ms: int) -> None:
         )
     # the wish first: if we die before the end, the task.canceled that follows is not taken for a lapse
     parts.store.touch(invite.id, invite.state, fields={"cancel_wanted": "1"})
+    ended_ms = invite.ended_at_ms
     try:
         if invite.task_sid and invite.state is State.PENDING:
-            _cancel_task(parts, invite, invite.task_sid)
+            ended_ms = _cancel_task(parts, invite, invite.task_sid)
     except (ConflictError, TwilioRefusedError):
         parts.store.touch(invite.id, invite.state, fields={"cancel_wanted": "0"})
         raise
     guard = ("attempt", str(invite.attempt))  # a create that began in between wins
-    outcome = parts.store.move(
-        invite.id, "canceled", due=parts.pace.grace_s, guard=guard, fields={"reason": "canceled by request"}
-    )
+    fields = {"reason": "canceled by request", "ended_at_ms": str(ended_ms or now_ms)}
+    outcome = parts.store.move(invite.id, "canceled", due=parts.pace.grace_s, guard=guard, fields=fields)
     if not outcome.moved and outcome.state is not State.CANCELED:
         raise ConflictError(f"the invite is {outcome.state}; somebody was faster")
     log.info("invite.canceled", invite=invite.id, task=invite.task_sid)
 
 
-def _cancel_task(parts: Parts, invite: Invite, task_sid: str) -> None:
+def _cancel_task(parts: Parts, invite: Invite, task_sid: str) -> int | None:
+    """When the task ended, by Twilio's clock (epoch ms); None if it had ended before."""
     try:
-        parts.taskrouter.cancel_task(task_sid, _REASON)
+        return parts.taskrouter.cancel_task(task_sid, _REASON)
     except TwilioRefusedError:
         task = parts.taskrouter.task(task_sid)
         if task is not None and task.status in ("assigned", "wrapping"):
             raise ConflictError(f"the invite {invite.id} has just been accepted") from None
         if task is not None and task.live:
             raise
+        return task.updated_ms if task else None

@@ -67,7 +67,8 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> Ma
     except TwilioRefusedError as error:
         judged = invite.channel_sid is not None or not told
         due = parts.pace.grace_s if judged else NONE
-        parts.store.move(invite.id, "refused" if told else "lapsed", due=due, fields={"reason": error.detail})
+        fields = {"reason": error.detail, "ended_at_ms": str(now_ms)}
+        parts.store.move(invite.id, "refused" if told else "lapsed", due=due, fields=fields)
         log.error("invite.refused", invite=invite.id, why=error.detail)
     else:
         confirm(parts, invite, made)

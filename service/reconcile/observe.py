@@ -89,8 +89,10 @@ def _left_since(other: Invite, invite: Invite) -> bool:
     """True if the other's agent completed their task after this invite's died: whoever parks, leaves on purpose."""
     if other.state is not State.COMPLETED or other.let_go:
         return False
-    if other.ended_at_ms is None or invite.ended_at_ms is None:
+    if other.ended_at_ms is None:
         return True  # when in doubt nothing is closed
+    if invite.ended_at_ms is None:  # it ended after it was created; our clock and Twilio's are near enough for that
+        return other.ended_at_ms >= invite.created_at_ms
     if other.ended_at_ms % 1000 == 0 or invite.ended_at_ms % 1000 == 0:  # a task's own times are whole seconds
         return other.ended_at_ms // 1000 >= invite.ended_at_ms // 1000
     return other.ended_at_ms > invite.ended_at_ms

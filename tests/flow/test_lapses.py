@@ -1,6 +1,7 @@
 """Nobody takes the invite: one closing, and none where somebody is."""
 
 import random
+import time
 
 import pytest
 
@@ -68,6 +69,17 @@ def test_earlier_end_in_the_same_second_is_no_leaving(world: World) -> None:
     invite = world.escalate(customer["conversation_sid"])
     world.reconciler.parts.taskrouter.cancel_task(str(invite["task_sid"]), "x")
     world.turn_until(invite["id"], "closed")
+    assert world.judge()["orphaned"] == []
+
+
+def test_canceled_invite_of_a_served_conversation_is_rescued(world: World) -> None:
+    customer = world.customer(interaction=True)  # served once; its agent has left
+    started = time.time()
+    while int(time.time()) == int(started):
+        time.sleep(0.05)  # a canceled task tells its end in whole seconds
+    invite = world.escalate(customer["conversation_sid"])
+    assert world.post(f"invites/{invite['id']}/cancel", {}).status == 200
+    world.turn()
     assert world.judge()["orphaned"] == []
 
 
