@@ -41,6 +41,7 @@ from service.tracking.store import Store
 log = structlog.stdlib.get_logger("service.app")
 
 WEB_LEASE_S = 15.0  # longer than any request is served; then the reconciler finishes what a dead process began
+RECONCILE_LEASE_S = 25.0  # longer than one piece of work may take (its calls have 10 s); a dead process's work waits so long
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -81,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def create_reconciler(settings: Settings) -> Reconciler:
     """The background process's work. Rules that cannot be read do not stop it: conversations must be rescued."""
-    parts = parts_of(settings, lease_s=60.0)
+    parts = parts_of(settings, lease_s=RECONCILE_LEASE_S)
     book = _rulebook(settings, parts, workspace=None)
     try:
         book.rules.load(_now_ms())

@@ -13,7 +13,7 @@ from service.tracking.store import NONE
 
 log = structlog.stdlib.get_logger("service.channel")
 
-SOON_S = 15.0
+SOON_S = 5.0
 
 
 def judge_channel(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) -> None:

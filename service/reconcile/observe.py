@@ -10,8 +10,8 @@ from service.tracking.arrival import adopt_task
 from service.tracking.lifecycle import LIVE
 
 FEW = 6  # so many tasks are asked for one by one; more of them with one search
-SEARCH_TRIES = 8
-SETTLING_LOOKS = 40  # at one look every 15 s: ten minutes
+SEARCH_TRIES = 12  # at one look every 5 s: a minute
+SETTLING_LOOKS = 120  # ten minutes
 _OVER = frozenset({"completed", "canceled"})
 
 
@@ -34,6 +34,7 @@ def observe(parts: Parts, invite: Invite) -> ChannelLook:
         live_tasks=tuple(task.sid for task in followed),
         unfollowed=len(live) - len(followed),
         other_invites=sum(_answers_for(other, invite) for other in others),
+        unsettled=sum(_is_stale(other, live) for other in others),
         watched=any(other.state is State.LAPSED and other.id < invite.id for other in others),
         left_since=any(_left_since(other, invite) for other in others),
         settling=invite.looks < SETTLING_LOOKS,
@@ -79,10 +80,18 @@ def has_step(invite: Invite) -> bool:
 
 
 def _answers_for(other: Invite, invite: Invite) -> bool:
-    """True if the other record will look after the conversation. Of two that both have further steps, one goes on."""
-    if other.state in LIVE:
+    """True if the other record will look after the conversation. Of two that both have further steps, one goes on.
+
+    One with a task answers for it as long as that is alive, and is counted with it.
+    """
+    if other.state is State.REQUESTED:
         return True
     return has_step(other) and (not has_step(invite) or other.id < invite.id)
+
+
+def _is_stale(other: Invite, live: list[Task]) -> bool:
+    """True if our record says that its task is alive and Twilio does not: how it ended is still to be heard."""
+    return other.state in (State.PENDING, State.ACCEPTED) and other.task_sid not in [task.sid for task in live]
 
 
 def _left_since(other: Invite, invite: Invite) -> bool:

@@ -35,6 +35,7 @@ class ChannelLook:
     own_task: str | None = None  # status of the task of the invite that is judged
     live_tasks: Sequence[str] = ()  # SIDs of the channel's other live tasks; each is tracked by a record of its own
     unfollowed: int = 0  # live tasks that no record can follow: no event will tell of their end
+    unsettled: int = 0  # our other records whose tasks have ended, and we have yet to hear how
     other_invites: int = 0  # our other records of this conversation that are still to be judged in their turn
     watched: bool = False  # another lapsed record of ours watches this conversation already
     left_since: bool = False  # an agent has served this conversation and left it since the lapse
@@ -100,6 +101,8 @@ def _followed_elsewhere(look: ChannelLook) -> Verdict | None:
 
 
 def _not_now(look: ChannelLook) -> Verdict | None:
+    if look.unsettled:
+        return Verdict(Act.LOOK_AGAIN, "another task has just ended", soon=True)
     if look.unfollowed:
         return Verdict(Act.LOOK_AGAIN, "a task of others is alive")
     if look.people and look.watched:

@@ -72,7 +72,7 @@ class House:
         """SIGTERM; returns the exit code."""
         process = self.processes.pop(name)
         process.terminate()
-        return process.wait(timeout=20)
+        return process.wait(timeout=45)
 
     def close(self) -> None:
         """Stop everything."""

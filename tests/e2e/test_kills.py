@@ -150,7 +150,9 @@ def test_store_killed_and_restarted_goes_on(house: House, tmp_path: Path) -> Non
     house.await_ready()
     house.control("POST", "clock", {"advance_s": 90_000})
     house.eventually(lambda: house.conversation(conversation)["state"] == "closed", "the open invite was forgotten")
-    assert {one["id"]: one["state"] for one in house.invites()}[invite["id"]] == "closed"
+    house.eventually(
+        lambda: {one["id"]: one["state"] for one in house.invites()}[invite["id"]] == "closed", "it was not settled"
+    )
 
 
 def test_web_stops_in_an_orderly_way(house: House) -> None:

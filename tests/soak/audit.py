@@ -1,0 +1,150 @@
+"""Compares three accounts of the same run: what callers were told, what the records say, and what Twilio has seen."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tests.soak.calls import Json
+from tests.soak.ledger import Ask, Ledger
+from tests.soak.watch import LEFT_OPEN
+
+SETTLED = frozenset({"completed", "closed", "released", "superseded", "failed", "canceled"})
+REFUSED = "Twilio answered 4"  # in the reason of a record
+ANSWER_S = 10.0  # Studio gives up then
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One promise broken for one conversation."""
+
+    promise: str
+    conversation: str
+    what: str
+    ask: Ask | None = None
+
+
+@dataclass
+class Accounts:
+    """Everything that is compared."""
+
+    ledger: Ledger
+    invites: list[Json]
+    reports: Mapping[str, Json]  # CH → the sandbox's report
+    judge: Json
+    oldest: Mapping[str, float]  # CH → longest time as an orphan, seconds
+    closed_by_service: Mapping[str, float]  # CH or UO → epoch seconds
+    flushed_at: float
+    bound_s: float
+    disturbed: Callable[[float, float], bool]  # a process was down or paused in that stretch of time
+    records: dict[str, Json] = field(init=False)
+    tasks: dict[str, list[Json]] = field(init=False)  # invite id → its tasks
+    of_ask: dict[int, set[str]] = field(init=False)  # ask → the invite ids that tasks of it carry
+
+    def __post_init__(self) -> None:
+        self.records = {one["id"]: one for one in self.invites}
+        self.tasks, self.of_ask = defaultdict(list), defaultdict(set)
+        for report in self.reports.values():
+            for task in report["tasks"]:
+                invite_id = task["attributes"].get("router_invite_id")
+                if invite_id:
+                    self.tasks[invite_id].append(task)
+                    self.of_ask[task["attributes"].get("soak_ask", -1)].add(invite_id)
+
+
+def findings(accounts: Accounts) -> list[Finding]:
+    """Every broken promise."""
+    return [finding for check in CHECKS for finding in check(accounts) if not _excused(accounts, finding)]
+
+
+def forgotten(accounts: Accounts) -> list[Finding]:
+    """Requests lost or made twice because they were under way as the store was emptied: nobody can know of them."""
+    return [finding for check in (_lost, _doubled) for finding in check(accounts) if _excused(accounts, finding)]
+
+
+def _excused(accounts: Accounts, finding: Finding) -> bool:
+    return finding.ask is not None and excused(accounts, finding.ask)
+
+
+def excused(accounts: Accounts, ask: Ask) -> bool:
+    """The store was emptied while this request was under way: what it was is known to nobody any more."""
+    return bool(accounts.flushed_at) and ask.across(accounts.flushed_at)
+
+
+def _lost(accounts: Accounts) -> Iterable[Finding]:
+    for ask in accounts.ledger.asks:
+        if not ask.accepted:
+            continue
+        for invite_id in sorted(ask.invite_ids):
+            record = accounts.records.get(invite_id)
+            if record is None:
+                yield Finding("none lost", ask.conversation, f"request {ask.number}: no record of {invite_id}", ask)
+            elif not accounts.tasks.get(invite_id) and not _rightly_without_task(accounts, ask, record):
+                said = f"{record['state']} ({record['reason']})"
+                yield Finding(
+                    "none lost", ask.conversation, f"request {ask.number}: {invite_id} is {said}, no task", ask
+                )
+
+
+def _rightly_without_task(accounts: Accounts, ask: Ask, record: Json) -> bool:
+    """An app has called it off before it was made, or Twilio has refused it because the conversation was over."""
+    if record["state"] == "canceled":
+        return record["id"] in accounts.ledger.canceled
+    closings = [accounts.closed_by_service.get(record[name] or "") for name in ("conversation_sid", "channel_sid")]
+    closed_under_it = any(at is not None and at > ask.deliveries[0].sent for at in closings)
+    return REFUSED in (record["reason"] or "") and not closed_under_it
+
+
+def _doubled(accounts: Accounts) -> Iterable[Finding]:
+    for invite_id, tasks in accounts.tasks.items():
+        if len(tasks) > 1:
+            sids = ", ".join(task["sid"] for task in tasks)
+            yield Finding("one task each", tasks[0]["attributes"]["conversationSid"], f"{invite_id} has {sids}")
+    for ask in accounts.ledger.asks:
+        ids = ask.invite_ids
+        if ask.lasting:
+            ids = ids | {one for one in accounts.of_ask[ask.number] if _first_step(accounts, one)}
+        ids = {one for one in ids if accounts.records.get(one, {}).get("state") != "failed"}
+        if len(ids) > 1:
+            yield Finding("one task each", ask.conversation, f"request {ask.number} has {', '.join(sorted(ids))}", ask)
+
+
+def _first_step(accounts: Accounts, invite_id: str) -> bool:
+    """Not the fallback of another one. A record that was rebuilt from Twilio does not know what it was."""
+    record = accounts.records.get(invite_id, {})
+    return not record.get("predecessor") and not (accounts.flushed_at and record.get("rule") == "ladder")
+
+
+def _orphaned(accounts: Accounts) -> Iterable[Finding]:
+    for conversation in accounts.judge["orphaned"]:
+        if accounts.ledger.conversations.get(conversation) != LEFT_OPEN:
+            yield Finding("no orphan", conversation, "orphaned at the end")
+    for conversation, seconds in accounts.oldest.items():
+        if seconds > accounts.bound_s:
+            yield Finding("no orphan", conversation, f"was an orphan for {seconds:.0f} s")
+
+
+def _hung_up(accounts: Accounts) -> Iterable[Finding]:
+    for note in accounts.judge["details"]["closed_under_agent"]:
+        said = f"{note['channel_sid']} was closed under {note['worker_sids']}"
+        yield Finding("none closed under an agent", note["conversation_sid"], said)
+
+
+def _unsettled(accounts: Accounts) -> Iterable[Finding]:
+    for record in accounts.invites:
+        if record["state"] not in SETTLED or record["due_at"]:
+            said = f"{record['id']} is {record['state']}, due {record['due_at']}"
+            yield Finding("every record settled", record["conversation_sid"] or "", said)
+
+
+def _answers(accounts: Accounts) -> Iterable[Finding]:
+    for ask in accounts.ledger.asks:
+        for one in ask.deliveries:
+            if one.status >= 500 and one.status not in (502, 503):
+                yield Finding("answers", ask.conversation, f"request {ask.number} was answered {one.status}")
+            took = one.answered - one.sent
+            if took > ANSWER_S and not accounts.disturbed(one.sent, one.answered):
+                yield Finding("answers", ask.conversation, f"request {ask.number} was answered after {took:.1f} s")
+
+
+CHECKS = (_lost, _doubled, _orphaned, _hung_up, _unsettled, _answers)
+PROMISES = ("none lost", "one task each", "no orphan", "none closed under an agent", "every record settled", "answers")

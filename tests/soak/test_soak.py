@@ -1,0 +1,134 @@
+"""The short form of the soak, and the auditor on accounts that are made up: it must see what is broken."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import sid
+from tests.soak.audit import PROMISES, Accounts, findings, forgotten
+from tests.soak.calls import Json
+from tests.soak.ledger import Delivery, Ledger
+from tests.soak.run import Order, soak
+from tests.soak.scripts import script
+
+CH, NOW = sid("CH", 1), 1000.0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_short_soak_keeps_every_promise() -> None:
+    result = soak(Order(conversations=int(os.environ.get("SOAK") or 200), seed=int(os.environ.get("SEED") or 1)))
+    print(result.text)
+    assert result.broken == [], result.text
+
+
+def test_same_seed_draws_the_same_scripts() -> None:
+    assert [script(7, number) for number in range(50)] == [script(7, number) for number in range(50)]
+    assert [script(7, number) for number in range(50)] != [script(8, number) for number in range(50)]
+
+
+def made_up() -> Accounts:
+    """One request, accepted at once, made once, and settled; nobody was ever alone."""
+    ledger = Ledger()
+    ledger.customer(CH, "")
+    ledger.ask(CH, "escalation", "", lasting=True).deliveries.append(Delivery(NOW, NOW + 1, 201, "iv_1", "pending"))
+    judge: Json = {"orphaned": [], "details": {"closed_under_agent": []}}
+    return Accounts(
+        ledger, [record("iv_1")], {CH: {"tasks": [task("iv_1")]}}, judge, {CH: 5.0}, {}, 0.0, 60.0, lambda *_: False
+    )
+
+
+def record(invite_id: str, **more: object) -> Json:
+    about = {
+        "state": "completed",
+        "reason": None,
+        "due_at": None,
+        "conversation_sid": CH,
+        "channel_sid": "UO1",
+        "predecessor": None,
+    }
+    return {"id": invite_id, "rule": "default", **about, **more}
+
+
+def task(invite_id: str) -> Json:
+    return {"sid": sid("WT", 1), "attributes": {"router_invite_id": invite_id, "soak_ask": 0, "conversationSid": CH}}
+
+
+def delivered(accounts: Accounts, *more: Delivery) -> Accounts:
+    accounts.ledger.asks[0].deliveries.extend(more)
+    return accounts
+
+
+def refused(accounts: Accounts) -> Accounts:
+    reason = "create invite: Twilio answered 400"
+    return replace(accounts, invites=[record("iv_1", state="released", reason=reason)], reports={CH: {"tasks": []}})
+
+
+BREAKS: dict[str, tuple[str, Callable[[Accounts], Accounts]]] = {
+    "no task": ("none lost", lambda one: replace(one, reports={CH: {"tasks": []}})),
+    "refused on a channel that we closed": (
+        "none lost",
+        lambda one: replace(refused(one), closed_by_service={"UO1": NOW + 2}),
+    ),
+    "no record": ("none lost", lambda one: replace(one, invites=[])),
+    "two tasks of one invite": (
+        "one task each",
+        lambda one: replace(one, reports={CH: {"tasks": [task("iv_1"), task("iv_1")]}}),
+    ),
+    "two invites of one request": (
+        "one task each",
+        lambda one: delivered(
+            replace(
+                one,
+                invites=[record("iv_1"), record("iv_2")],
+                reports={CH: {"tasks": [task("iv_1"), task("iv_2")]}},
+            ),
+            Delivery(NOW, NOW + 1, 201, "iv_2", "pending"),
+        ),
+    ),
+    "orphan at the end": ("no orphan", lambda one: replace(one, judge={**one.judge, "orphaned": [CH]})),
+    "orphan for too long": ("no orphan", lambda one: replace(one, oldest={CH: 61.0})),
+    "hung up": (
+        "none closed under an agent",
+        lambda one: replace(
+            one,
+            judge={
+                "orphaned": [],
+                "details": {"closed_under_agent": [{"conversation_sid": CH, "channel_sid": "UO", "worker_sids": "WK"}]},
+            },
+        ),
+    ),
+    "still due": ("every record settled", lambda one: replace(one, invites=[record("iv_1", due_at="soon")])),
+    "still pending": ("every record settled", lambda one: replace(one, invites=[record("iv_1", state="pending")])),
+    "answered 500": ("answers", lambda one: delivered(one, Delivery(NOW, NOW + 1, 500))),
+    "answered too late": ("answers", lambda one: delivered(one, Delivery(NOW, NOW + 11, 200, "iv_1", "pending"))),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_auditor_names_the_broken_promise(name: str) -> None:
+    promise, spoil = BREAKS[name]
+    assert promise in PROMISES
+    assert {one.promise for one in findings(spoil(made_up()))} == {promise}
+
+
+def test_auditor_is_content_with_a_good_run() -> None:
+    assert findings(made_up()) == []
+
+
+def test_refusal_after_people_hung_up_is_no_loss() -> None:
+    assert findings(refused(made_up())) == []
+    assert findings(replace(refused(made_up()), closed_by_service={"UO1": NOW - 2})) == []
+
+
+def test_emptied_store_excuses_what_was_under_way() -> None:
+    accounts = replace(made_up(), invites=[], flushed_at=NOW + 0.5)
+    assert findings(accounts) == []
+    assert [one.promise for one in forgotten(accounts)] == ["none lost"]
+
+
+def test_emptied_store_excuses_nothing_made_before() -> None:
+    accounts = replace(made_up(), invites=[], flushed_at=NOW + 30)
+    assert [one.promise for one in findings(accounts)] == ["none lost"]
