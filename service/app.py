@@ -41,7 +41,7 @@ from service.tracking.store import Store
 log = structlog.stdlib.get_logger("service.app")
 
 WEB_LEASE_S = 15.0  # longer than any request is served; then the reconciler finishes what a dead process began
-RECONCILE_LEASE_S = 25.0  # longer than one piece of work may take (its calls have 10 s); a dead process's work waits so long
+RECONCILE_LEASE_S = 25.0  # longer than one piece of work may take (10 s of calls); a dead process's work waits so long
 
 
 def create_app(settings: Settings | None = None) -> Flask:
