@@ -37,7 +37,7 @@ lint: $(VENV)/dev.stamp ## style, types, import directions, Dockerfile, compose 
 	$(BIN)/flex-router rules lint
 	$(BIN)/flex-router rules test >/dev/null
 
-soak: $(VENV)/dev.stamp ## the tests that take minutes: fifty kills between Twilio's answer and the store, and more
+soak: $(VENV)/dev.stamp ## the tests that take minutes: fifty kills, and a storm of faults (SOAK=10000 SEED=1 for a long one)
 	@$(BIN)/pytest -m soak -n0 -s --timeout 1800
 
 bench: $(VENV)/dev.stamp ## measure speed and memory on this machine

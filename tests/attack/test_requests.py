@@ -205,7 +205,7 @@ def test_repeated_event_with_bare_fields(world: World) -> None:
     world.control("POST", "switches", {"bare_workflow_events": True})
     invite = world.escalate(world.customer()["conversation_sid"])
     world.advance(DAY_S)
-    world.turn_until(invite["id"], "closed")
+    assert world.turn_until(invite["id"], "closed")["task_sid"] == invite["task_sid"]
 
 
 def test_forged_rule_name_does_not_stop_catch_up(world: World) -> None:

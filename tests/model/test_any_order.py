@@ -29,6 +29,7 @@ from tests.model.reference import LEADS_TO, TOP, after_event, rung
 from tests.model.stage import ONE_REQUEST, Stage, build
 
 EXAMPLES = int(os.environ.get("MODEL") or 0)  # MODEL=500: a long run that also shrinks what it finds
+APART_S = 2  # tasks tell their times in whole seconds: what happens within one is not told apart
 MOST_CONVERSATIONS = 2
 CATCH_UP_EVERY_MS = 300_000
 TURNS_TO_REST = 40
@@ -75,6 +76,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.conversations.append(self.stage.customer(served_before=served))
         for event in self.stage.posted if served else []:
             hear(self.stage.parts, event)
+        self.stage.pass_time(APART_S)
 
     @rule(which=st.integers(0, 9), deed=st.sampled_from(("accept", "accept", "accept", "decline")), carol=st.booleans())
     def agent_answers(self, which: int, deed: str, carol: bool) -> None:
@@ -84,6 +86,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(which=st.integers(0, 9), deed=st.sampled_from(("complete", "leave", "leave", "drop", "drop")))
     def agent_goes(self, which: int, deed: str) -> None:
         self.stage.end(self.one_of(which), deed)
+        self.stage.pass_time(APART_S)
 
     @rule(which=st.integers(0, 9))
     def customer_writes_again(self, which: int) -> None:
