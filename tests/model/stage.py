@@ -21,9 +21,10 @@ from service.sandbox.customers import Arrival, customer_arrives
 from service.sandbox.interactions import NewInteraction, create_interaction, create_invite
 from service.sandbox.judge import verdict
 from service.sandbox.refusals import ControlRefused, Refused
-from service.sandbox.seats import agents_on
+from service.sandbox.seats import agents_on, close_participant
 from service.sandbox.server import RunningSandbox
 from service.sandbox.state import LIVE_TASK, Channel, Outgoing, Task, Worker
+from service.sandbox.tasks import delete
 from service.settings import load_settings
 from service.tracking.records import PARTITIONS, key, new_invite_id
 from service.tracking.store import Store
@@ -143,14 +144,24 @@ class Stage:
         except (ControlRefused, Refused):
             return  # nothing rings, or somebody else has it
 
+    def delete(self, conversation_sid: str) -> None:
+        """Somebody deletes the newest task that lives. An agent who holds it stays on the channel."""
+        for task in self.tasks(conversation_sid, *LIVE_TASK)[-1:]:
+            with self.sandbox.world.turn():
+                delete(self.sandbox.world, task)
+
     def shift_ends(self) -> None:
-        """Whoever holds a task completes it."""
+        """Whoever holds a task completes it, and whoever still sits on a channel leaves."""
         world = self.sandbox.world
         for worker in world.workers.values():
             held = [world.tasks[world.reservations[sid].task_sid] for sid in list(worker.reservations)]
             for task in held:
                 if task.status in ("assigned", "wrapping"):
                     self.agent(worker.friendly_name, "complete", task.sid)
+        for channel in world.channels.values():
+            for person in agents_on(channel):
+                with world.turn():
+                    close_participant(world, channel, person)
 
     def write(self, conversation_sid: str) -> None:
         """The customer writes again, if the conversation is open."""

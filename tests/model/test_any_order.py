@@ -24,6 +24,7 @@ from service.reconcile.cancel import cancel
 from service.reconcile.fulfil import send
 from service.reconcile.hear import hear
 from service.sandbox.server import SandboxOptions, start_sandbox
+from service.sandbox.switches import Switches
 from service.tracking.embedded import EmbeddedStore
 from tests.model.reference import LEADS_TO, TOP, after_event, rung
 from tests.model.stage import ONE_REQUEST, Stage, build
@@ -87,6 +88,11 @@ class AnyOrder(RuleBasedStateMachine):
     def agent_goes(self, which: int, deed: str) -> None:
         self.stage.end(self.one_of(which), deed)
         self.stage.pass_time(APART_S)
+
+    @rule(which=st.integers(0, 9), meant=NOW_AND_THEN)
+    def task_is_deleted(self, which: int, meant: bool) -> None:
+        if meant:
+            self.stage.delete(self.one_of(which))
 
     @rule(which=st.integers(0, 9))
     def customer_writes_again(self, which: int) -> None:
@@ -259,7 +265,8 @@ class AnyOrder(RuleBasedStateMachine):
 def stage(embedded: EmbeddedStore, client: "redis.Redis", tmp_path: Path) -> Iterator[Stage]:
     rules = tmp_path / "rules.yaml"
     rules.write_text("version: 1\ndefault: {workflow: everyone}\n")
-    sandbox = start_sandbox(SandboxOptions(port=0, service_base_url="http://service.example.com"))
+    every = Switches(system_deleted_after_end=True)  # one more late event of every task that has ended
+    sandbox = start_sandbox(SandboxOptions(port=0, service_base_url="http://service.example.com", switches=every))
     yield build(sandbox, client, embedded.url, rules)
     sandbox.close()
 

@@ -32,7 +32,7 @@ class Accounts:
     reports: Mapping[str, Json]  # CH → the sandbox's report
     judge: Json
     oldest: Mapping[str, float]  # CH → longest time as an orphan, seconds
-    closed_by_service: Mapping[str, float]  # CH or UO → epoch seconds
+    closed_first: Mapping[str, float]  # refused because the service had closed their channel → when it had
     flushed_at: float
     bound_s: float
     disturbed: Callable[[float, float], bool]  # a process was down or paused in that stretch of time
@@ -89,9 +89,8 @@ def _rightly_without_task(accounts: Accounts, ask: Ask, record: Json) -> bool:
     """An app has called it off before it was made, or Twilio has refused it because the conversation was over."""
     if record["state"] == "canceled":
         return record["id"] in accounts.ledger.canceled
-    closings = [accounts.closed_by_service.get(record[name] or "") for name in ("conversation_sid", "channel_sid")]
-    closed_under_it = any(at is not None and at > ask.deliveries[0].sent for at in closings)
-    return REFUSED in (record["reason"] or "") and not closed_under_it
+    closed_at = accounts.closed_first.get(record["id"], 0.0)
+    return REFUSED in (record["reason"] or "") and closed_at < ask.deliveries[0].sent
 
 
 def _doubled(accounts: Accounts) -> Iterable[Finding]:

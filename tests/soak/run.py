@@ -1,5 +1,6 @@
 """One soak from start to verdict: people act while the storm blows, it gets quiet, the accounts are compared."""
 
+import shutil
 import tempfile
 import threading
 import time
@@ -78,9 +79,12 @@ def soak(order: Order) -> Result:
         quiet_s = _quiet_down(stage)
         stage.watch.end()
         accounts = _accounts(stage)
-        return verdict(stage, accounts, findings(accounts), took_s=time.monotonic() - began, quiet_s=quiet_s)
+        result = verdict(stage, accounts, findings(accounts), took_s=time.monotonic() - began, quiet_s=quiet_s)
     finally:
         processes.close()
+    if not result.broken:
+        shutil.rmtree(directory)
+    return result
 
 
 def _make_room(stage: Stage) -> None:
@@ -150,7 +154,7 @@ def _accounts(stage: Stage) -> Accounts:
         reports={sid: stage.sandbox.conversation(sid) for sid in town.ledger.conversations},
         judge=stage.sandbox.control("GET", "judge"),
         oldest=stage.watch.oldest,
-        closed_by_service=stage.watch.closed_by_service(),
+        closed_first=stage.watch.closed_first(),
         flushed_at=storm.flushed_at,
         bound_s=BOUND_S,
         disturbed=lambda began, ended: bool(storm.of_processes(began, ended)),

@@ -70,7 +70,7 @@ BREAKS: dict[str, tuple[str, Callable[[Accounts], Accounts]]] = {
     "no task": ("none lost", lambda one: replace(one, reports={CH: {"tasks": []}})),
     "refused on a channel that we closed": (
         "none lost",
-        lambda one: replace(refused(one), closed_by_service={"UO1": NOW + 2}),
+        lambda one: replace(refused(one), closed_first={"iv_1": NOW + 2}),
     ),
     "no record": ("none lost", lambda one: replace(one, invites=[])),
     "two tasks of one invite": (
@@ -120,7 +120,7 @@ def test_auditor_is_content_with_a_good_run() -> None:
 
 def test_refusal_after_people_hung_up_is_no_loss() -> None:
     assert findings(refused(made_up())) == []
-    assert findings(replace(refused(made_up()), closed_by_service={"UO1": NOW - 2})) == []
+    assert findings(replace(refused(made_up()), closed_first={"iv_1": NOW - 2})) == []
 
 
 def test_emptied_store_excuses_what_was_under_way() -> None:

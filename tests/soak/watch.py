@@ -1,6 +1,7 @@
 """Looks on while the soak runs: how long each orphan has been one, and a copy of the sandbox's log on disk."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from tests.soak.ledger import Ledger
 from tests.soak.storm import Storm
 
 LOOK_S = 2.0
+INVITE_ID = re.compile(r"iv_[0-9]{2}_[0-9a-z]{32,33}")
 LEFT_OPEN = "leave"  # the topic whose rule leaves the conversation open on purpose
 
 
@@ -49,15 +51,22 @@ class Watch:
         found = self.sandbox.control("GET", "judge")["orphaned"]
         return [sid for sid in found if self.ledger.conversations.get(sid) != LEFT_OPEN]
 
-    def closed_by_service(self) -> dict[str, float]:
-        """When the service first asked Twilio that a channel or conversation be closed, in epoch seconds."""
-        asked: dict[str, float] = {}
+    def closed_first(self) -> dict[str, float]:
+        """Invites that Twilio refused after the service had asked that their conversation or channel be closed.
+
+        The value is when it last asked for that, in epoch seconds.
+        """
+        closed: dict[str, float] = {}
+        refused: dict[str, float] = {}
         with self.spool.open(encoding="utf-8") as lines:
             for entry in map(json.loads, lines):
                 if _closes(entry):
-                    at = datetime.fromisoformat(entry["at"]).timestamp()
-                    asked.setdefault(str(entry["path"]).rpartition("/")[2], at)
-        return asked
+                    closed[str(entry["path"]).rpartition("/")[2]] = datetime.fromisoformat(entry["at"]).timestamp()
+                elif _refuses(entry):
+                    place = entry["path"] + entry["form"].get("Channel", "")
+                    times = [at for sid, at in closed.items() if sid in place]
+                    refused |= {one: max(times) for one in INVITE_ID.findall(entry["form"]["Routing"]) if times}
+        return refused
 
     def timeline(self, sids: Iterable[str]) -> list[str]:
         """The log's lines that name one of ``sids``, shortened."""
@@ -99,6 +108,10 @@ def _closes(entry: Json) -> bool:
     if entry["kind"] != "api" or entry["method"] != "POST" or "/Participants/" in entry["path"]:
         return False
     return "closed" in (entry["form"].get("Status"), entry["form"].get("State"))
+
+
+def _refuses(entry: Json) -> bool:
+    return entry["kind"] == "api" and entry["status"] == 400 and "Routing" in entry["form"]
 
 
 def _short(entry: dict[str, object]) -> str:
