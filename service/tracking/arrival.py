@@ -110,9 +110,15 @@ def adopt_task(store: Store, task_sid: str, attributes: Mapping[str, object], pa
     thread = Thread.of(attributes)
     if thread is None:
         return False
-    if store.id_of_task(task_sid) is None:
+    if store.id_of_task(task_sid) is not None:
+        return True
+    ours = attributes.get("router_invite_id")
+    record = store.get(str(ours)) if is_invite_id(ours) else None
+    if is_invite_id(ours) and record is None:  # the store has forgotten it: under its own id, as an event would
+        _adopt(store, str(ours), task_sid, attributes, thread, pace)
+    elif record is None or record.task_sid != task_sid:
         invite_id = adopted_id(thread.conversation_sid, thread.channel_sid, task_sid)
-        _adopt(store, invite_id, task_sid, attributes, thread, pace)
+        _adopt(store, invite_id, task_sid, _without_ours(attributes), thread, pace)
     return True
 
 

@@ -1,6 +1,7 @@
 """Tasks that others make are followed on their own, whatever attributes they carry."""
 
 from service.model import Route
+from service.tracking.arrival import adopt_task
 from tests.flow.world import World
 
 
@@ -51,3 +52,15 @@ def test_replaced_attributes_do_not_lose_the_invite(world: World) -> None:
     world.advance(90_000)
     world.turn_until(invite["id"], "closed")
     assert world.judge()["orphaned"] == []
+
+
+def test_look_brings_a_forgotten_record_back_under_its_id(world: World) -> None:
+    invite = escalated(world)
+    world.redis.flushall()
+    parts = world.reconciler.parts
+    task = parts.taskrouter.task(invite["task_sid"])
+    assert task is not None
+    assert adopt_task(parts.store, task.sid, task.attributes, parts.pace)
+    world.catch_up()
+    found = parts.store.of_anchor(invite["conversation_sid"])
+    assert [one.id for one in found] == [invite["id"]]
