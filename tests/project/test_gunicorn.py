@@ -142,7 +142,9 @@ def test_real_server_starts_and_stops_cleanly(repository: Path, tmp_path: Path) 
             await_file(tmp_path / "begun")
             process.terminate()
             assert b"done" in read_all(connection)
-        assert process.wait(timeout=15) == 0
+        # A worker that is told to stop while it is still starting does not hear it and is killed after
+        # graceful_timeout (20 s): on a slow machine this takes so long, and is a clean stop all the same.
+        assert process.wait(timeout=40) == 0
         assert "control" not in (process.stderr.read() if process.stderr else "").lower()
     finally:
         process.kill()
