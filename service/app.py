@@ -8,7 +8,8 @@ import structlog
 from flask import Flask
 
 from service.errors import ConfigurationError, RouterError
-from service.flex.client import twilio_client
+from service.flex.client import flex_tokens, twilio_client
+from service.flex.conversations import Conversations
 from service.flex.gateway import Gateway
 from service.flex.statistics import Statistics
 from service.flex.taskrouter import TaskRouter
@@ -18,12 +19,16 @@ from service.intake.docs import docs
 from service.intake.door import Door
 from service.intake.hooks import hooks
 from service.intake.keys import parse_keys
+from service.intake.measures import measures
 from service.intake.probes import probes
 from service.intake.problems import install_problems
+from service.intake.watch import install_watch
 from service.logs import set_up_logging
+from service.metrics.scrape import serve
 from service.reconcile.loop import Reconciler
 from service.reconcile.names import Names
 from service.reconcile.parts import Parts
+from service.reconcile.readings import process_readings, refresh_rules
 from service.reconcile.rulebook import Rulebook
 from service.rules.aliases import Aliases, parse_aliases, unknown_aliases, unused_aliases
 from service.rules.faults import Fault, RulesError
@@ -32,7 +37,9 @@ from service.rules.resolve import Directory, unresolved
 from service.rules.ruleset import RuleSet
 from service.settings import Settings, load_settings
 from service.tracking.arrival import Pace
+from service.tracking.census import Census
 from service.tracking.connection import connect
+from service.tracking.errands import Errands
 from service.tracking.figures import Figures
 from service.tracking.idempotency import IdempotencyKeys
 from service.tracking.notes import Notes
@@ -51,7 +58,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or load_settings(os.environ)
     set_up_logging(settings.log_level, settings.log_format)
-    door = Door(settings.public_base_url, settings.auth_tokens, parse_keys(settings.api_keys))
+    keys = parse_keys(settings.api_keys)
+    door = Door(settings.public_base_url, settings.auth_tokens, keys, flex_tokens(settings), settings.flex_pages)
     parts = parts_of(settings, lease_s=WEB_LEASE_S)
     book = _rulebook(settings, parts, workspace=_names_now(settings))
     try:
@@ -67,15 +75,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
 
+    install_watch(app)
+
     @app.before_request
     def take_up_changed_rules() -> None:
-        if book.rules.refresh(_now_ms()):
-            log.info("rules.taken_up", sha256=book.rules.current.sha256)
+        refresh_rules(book, _now_ms())
 
     install_problems(app)
     app.register_blueprint(api(desk, door))
     app.register_blueprint(hooks(parts, door, settings.twilio_workspace_sid))
     app.register_blueprint(probes(desk))
+    app.register_blueprint(measures(desk, door))
     app.register_blueprint(docs())
     return app
 
@@ -89,6 +99,16 @@ def create_reconciler(settings: Settings) -> Reconciler:
     except RulesError as error:
         log.error("rules.unusable", why=error.summary)
     return Reconciler(parts, book, workers=settings.twilio_concurrency, catch_up_every_s=settings.catch_up_every_s)
+
+
+def show_metrics(settings: Settings, book: Rulebook) -> None:
+    """Let Prometheus read this process, if a port is given. One that cannot be had stops nothing: conversations must
+    be rescued."""
+    if settings.metrics_port:
+        try:
+            serve(settings.metrics_host, settings.metrics_port, lambda: process_readings(book))
+        except OSError as error:
+            log.error("metrics.not_shown", port=settings.metrics_port, why=type(error).__name__)
 
 
 def _rulebook(settings: Settings, parts: Parts, *, workspace: Directory | None) -> Rulebook:
@@ -112,15 +132,20 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
     twilio = twilio_client(settings)
     return Parts(
         store=Store(client, keep_s=settings.idempotency_window_s),
+        errands=Errands(client, keep_s=settings.idempotency_window_s),
         keys=IdempotencyKeys(client),
         notes=Notes(client),
+        census=Census(client),
         figures=Figures(client),
         statistics=Statistics(twilio, settings.twilio_workspace_sid),
         gateway=Gateway(twilio, settings.twilio_workspace_sid),
+        conversations=Conversations(twilio),
         taskrouter=TaskRouter(twilio, settings.twilio_workspace_sid),
         pace=Pace(settings.close_grace_s, settings.look_every_s),
         settle_s=settings.settle_s,
         lease_s=lease_s,
+        wake_url=f"{settings.public_base_url}/v1/events/conversations",
+        parked_look_s=settings.parked_look_every_s,
     )
 
 

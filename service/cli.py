@@ -1,4 +1,4 @@
-"""The command line, ``flex-router run | web | reconcile | sandbox | rules | keys``: starts things, decides nothing."""
+"""The command line, ``flex-router run | web | reconcile | resync | …``: starts things, decides nothing."""
 
 import os
 import signal
@@ -86,7 +86,7 @@ def _gunicorn_config() -> Path:
 @faults_shown
 def reconcile() -> None:
     """The background process: finishes, judges, catches up. Needs REDIS_URL. Any number may run."""
-    from service.app import create_reconciler
+    from service.app import create_reconciler, show_metrics
     from service.logs import set_up_logging
     from service.settings import load_settings
 
@@ -95,7 +95,9 @@ def reconcile() -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    create_reconciler(settings).run(stop)
+    reconciler = create_reconciler(settings)
+    show_metrics(settings, reconciler.book)
+    reconciler.run(stop)
 
 
 @main.command()
@@ -113,6 +115,23 @@ def sandbox(host: str, port: int, service_url: str | None, service_api_key: str 
     options = SandboxOptions(host=host, port=port, service_base_url=service_url, service_api_key=service_api_key)
     click.echo(f"sandbox on http://{host}:{port}/sandbox/v1/info", err=True)
     serve_sandbox(options)
+
+
+@main.command()
+@click.option(
+    "--hours", default=24, show_default=True, type=click.IntRange(1, 720), help="How far back to read events."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@faults_shown
+def resync(hours: int, as_json: bool) -> None:
+    """Know all open invites again from Twilio: its events, then its live tasks. Safe beside a running service.
+
+    The reconciler does the same by itself when it notices that the store was emptied or set back. Exit code 0 if every
+    live task is known, 1 if not.
+    """
+    from service.reconcile.resync import resync_text
+
+    _end(resync_text(_parts(), hours=hours, as_json=as_json, tell=lambda line: click.echo(line, err=True)))
 
 
 @main.group()
@@ -233,7 +252,7 @@ def keys() -> None:
     "scopes",
     multiple=True,
     required=True,
-    help="escalate, transfer, invites:read, invites:cancel, decide or *; may be given again.",
+    help="escalate, transfer, invites:read, invites:cancel, decide, metrics or *; may be given again.",
 )
 @faults_shown
 def keys_new(name: str, scopes: tuple[str, ...]) -> None:

@@ -7,6 +7,8 @@ import sys
 
 import structlog
 
+_parts_set: list[str] = []
+
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -15,8 +17,11 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
-def set_up_logging(level: str, style: str) -> None:
-    """Send all logging to standard error. ``level`` is a logging level's name, ``style`` is "json" or "console"."""
+def set_up_logging(levels: str, style: str) -> None:
+    """Send all logging to standard error. ``style`` is "json" or "console".
+
+    ``levels``: the name of the service's level, then those of parts of it: ``INFO,service.reconcile=DEBUG``.
+    """
     renderer: list[structlog.typing.Processor]
     if style == "json":
         # no local variables in tracebacks: they hold what customers wrote
@@ -43,5 +48,16 @@ def set_up_logging(level: str, style: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("service").setLevel(level)
+    _set_levels(levels)
     logging.getLogger("twilio").setLevel(logging.WARNING)  # it prints bodies at INFO
+
+
+def _set_levels(levels: str) -> None:
+    whole, *parts = levels.split(",")
+    for name in _parts_set:  # by an earlier call
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    logging.getLogger("service").setLevel(whole)
+    _parts_set[:] = [part.partition("=")[0] for part in parts]
+    for part in parts:
+        name, _, level = part.partition("=")
+        logging.getLogger(name).setLevel(level)

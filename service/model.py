@@ -52,9 +52,10 @@ class Mode(StrEnum):
 
 
 class Release(StrEnum):
-    """When the agent who transfers cold is let go."""
+    """When the agent who transfers cold is let go: the newcomer is there, the task is in its queue, or at once."""
 
     ON_ACCEPT = "on_accept"
+    QUEUED = "queued"
     IMMEDIATELY = "immediately"
 
 
@@ -94,6 +95,7 @@ class RoutingRequest:
     to: Target | None = None
     mode: Mode | None = None
     release: Release | None = None
+    carried: Mapping[str, object] | None = None  # attributes of the old task; None: not read (yet)
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,18 @@ class Plan:
     steps: tuple[Route, ...]
     on_lapse: str = "close"  # "close" | "leave"
     farewell: str | None = None
+    release: Release | None = None  # of a cold transfer, where its request does not say
     give_up_s: int | None = None  # no further step is begun once the first one is this old
     trace: str = ""  # which conditions decided, without values; compact JSON
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a record's history: when (epoch ms by Redis' clock), the state from then on, and what brought it."""
+
+    at_ms: int
+    state: str
+    what: str
 
 
 @dataclass(frozen=True)
@@ -163,11 +175,87 @@ class Invite:
     due_ms: int | None = None
     farewell_sent: bool = False
     old_agent_gone: bool = False  # a cold transfer has let its old agent go
+    asked_by: str | None = None  # "key:<id>", "flex:WK…", "twilio" or "errand:er_…"
+    history: tuple["Entry", ...] = ()
+
+    @property
+    def release(self) -> Release:
+        """When the agent who transfers cold is let go: as the request says, or else the rule."""
+        return self.request.release or self.plan.release or Release.ON_ACCEPT
 
     @property
     def route(self) -> Route | None:
         """The route of the current step; an adopted invite has none."""
         return self.plan.steps[self.step] if self.step < len(self.plan.steps) else None
+
+
+class ErrandKind(StrEnum):
+    """What may be asked to be done on a conversation, once."""
+
+    LEAVE = "leave"  # an agent goes, others stay
+    REMOVE = "remove"  # a supervisor takes somebody off
+    END = "end"  # it is over for everybody
+    PARK = "park"  # nobody attends until the customer writes, a timer rings, or an app says so
+
+
+class ErrandState(StrEnum):
+    """Where an errand is in its life; the allowed moves stand in ``tracking.lifecycle``."""
+
+    TAKEN = "taken"
+    PARKED = "parked"
+    WAKING = "waking"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class Last(StrEnum):
+    """What becomes of the customer when the agent who is to go is the last one."""
+
+    REFUSE = "refuse"  # then the agent stays
+    TRANSFER = "transfer"  # then somebody else is asked first
+    END = "end"  # then the conversation ends
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What an errand is to do, as it was asked."""
+
+    who: Origin | None = None  # leave, remove, park: whom it concerns
+    last: Last = Last.REFUSE
+    to: Target | None = None  # last=transfer: to whom; without it the rules decide
+    release: Release | None = None  # last=transfer
+    attributes: Mapping[str, object] = field(default_factory=dict)  # last=transfer, park: facts, and for the new task
+    reason: str | None = None
+    wrapup: bool = True  # end: agents wrap up, as with Flex' own End button
+    wake_after_s: int | None = None  # park: the timer; None: only the customer or an app wakes it
+    same_agent_s: int = 0  # park: for so long the agent who parked is asked first; 0: never
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Our tracked record of something to be done on a conversation once."""
+
+    id: str
+    kind: ErrandKind
+    state: ErrandState
+    created_at_ms: int
+    ask: Ask
+    interaction_sid: str
+    channel_sid: str
+    conversation_sid: str | None = None
+    asked_by: str | None = None
+    channel_type: str | None = None
+    successor: str | None = None  # the invite that it has led to
+    reason: str | None = None  # why it ended as it did
+    outcome: str | None = None  # left | removed | transferred | ended | woken | closed, once it is done
+    attempt: int = 0
+    worker_sid: str | None = None  # park: who parked
+    parked_at_ms: int | None = None
+    carried: Mapping[str, object] = field(default_factory=dict)  # attributes of the task that was put down
+    last_message_sid: str | None = None  # park: the newest message when the agent went
+    wake_wanted: str | None = None  # what has asked for its waking: message, timer, app
+    due_ms: int | None = None
+    history: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ and what is allowed, never the value.
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,14 +23,44 @@ def _web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+_LEVEL = "(DEBUG|INFO|WARNING|ERROR)"
+_LEVELS = re.compile(rf"{_LEVEL}(,service(\.[a-z_]+)*={_LEVEL})*")
+_REDIS = re.compile(
+    r"(rediss?|unix)://.*|rediss?\+sentinel://[^/?]+/[^/?]+(/[0-9]*)?(\?.*)?|rediss?\+cluster://[^/?]+/?0?"
+)
+
+
 def _redis_address(text: str) -> str:
-    if urlsplit(text).scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
+    if not _REDIS.fullmatch(text):
+        raise ValueError(
+            "must begin with redis://, rediss:// or unix://, or be redis+sentinel://host,host/service "
+            "or redis+cluster://host,host"
+        )
     return text
 
 
+def _log_levels(text: str) -> str:
+    if not _LEVELS.fullmatch(text):
+        raise ValueError(
+            "must be DEBUG, INFO, WARNING or ERROR; others for parts of the service may follow, "
+            "like INFO,service.reconcile=DEBUG"
+        )
+    return text
+
+
+def _origins(text: str) -> str:
+    names = text.replace(",", " ").split()
+    if not all(_ORIGIN.fullmatch(name) for name in names):
+        raise ValueError("must be origins like https://flex.twilio.com, without a path, separated by spaces or commas")
+    return " ".join(names)
+
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+
+Origins = Annotated[str, AfterValidator(_origins)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 RedisAddress = Annotated[str, AfterValidator(_redis_address)]
+LogLevels = Annotated[str, AfterValidator(_log_levels)]
 Secret = Annotated[str, StringConstraints(min_length=1)]
 AccountSid = Annotated[str, StringConstraints(pattern=r"^AC[0-9a-fA-F]{32}$")]
 ApiKeySid = Annotated[str, StringConstraints(pattern=r"^SK[0-9a-fA-F]{32}$")]
@@ -64,7 +95,11 @@ class Settings(BaseModel):
         description="The address under which Twilio reaches this service, with any path prefix: signatures are "
         "checked against it",
     )
-    redis_url: RedisAddress = Field(description="redis://, rediss:// or unix:// address of the store", repr=False)
+    redis_url: RedisAddress = Field(
+        description="redis://, rediss:// or unix:// address of the store; redis+sentinel://host,host/service or "
+        "redis+cluster://host,host for several servers",
+        repr=False,
+    )
     rules_file: Path = Field(Path("config/rules.yaml"), description="The rules")
     rules_aliases: Path | None = Field(
         None, description="An alias file: what the names in the rules are called in this workspace"
@@ -74,6 +109,10 @@ class Settings(BaseModel):
         description="Keys of the apps that may call: `id:sha256hex:scope+scope`, separated by spaces or commas; "
         "`flex-router keys new` makes one",
         repr=False,
+    )
+    flex_origins: Origins = Field(
+        "https://flex.twilio.com",
+        description="Pages whose Flex plugins may call from a browser: origins, separated by spaces or commas",
     )
     close_grace_s: float = Field(
         10,
@@ -86,6 +125,12 @@ class Settings(BaseModel):
         ge=1,
         le=86_400,
         description="How often an open invite is compared with Twilio even if no event came",
+    )
+    parked_look_every_s: float = Field(
+        900,
+        ge=1,
+        le=86_400,
+        description="How often a parked conversation is compared with Twilio, in case its wake-up call was lost",
     )
     catch_up_every_s: float = Field(
         60,
@@ -112,17 +157,28 @@ class Settings(BaseModel):
         description="How long a finished invite and its idempotency key are remembered",
     )
     twilio_concurrency: int = Field(16, ge=1, le=256, description="Twilio calls under way at once, per process")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
+    log_level: LogLevels = Field(
+        "INFO", description="Least level that is logged; for parts after it: `INFO,service.reconcile=DEBUG`"
+    )
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people")
     host: str = Field("127.0.0.1", min_length=1, description="Address the web process listens on")
     port: int = Field(8080, ge=1, le=65_535, description="Port the web process listens on")
     web_threads: int = Field(32, ge=2, le=512, description="Requests that one worker process of web handles at once")
+    metrics_port: int = Field(
+        0, ge=0, le=65_535, description="Port on which the reconcile process shows its metrics; 0: on none"
+    )
+    metrics_host: str = Field("127.0.0.1", min_length=1, description="Address for that port")
     data_dir: Path = Field(Path(".data"), description="Where `flex-router run` keeps its embedded store")
 
     @property
     def auth_tokens(self) -> tuple[str, ...]:
         """The tokens a webhook may be signed with; the primary first."""
         return tuple(token for token in (self.twilio_auth_token, self.twilio_auth_token_secondary) if token)
+
+    @property
+    def flex_pages(self) -> tuple[str, ...]:
+        """The origins of FLEX_ORIGINS."""
+        return tuple(self.flex_origins.split())
 
     @property
     def twilio_login(self) -> tuple[str, str]:
@@ -133,7 +189,20 @@ class Settings(BaseModel):
 
 
 # Names that only we would use: something close to one of them is a slip of the hand, and not another program's.
-DISTINCT = ("TWILIO_", "PUBLIC_", "REDIS_URL", "RULES_", "CLOSE_", "LOOK_", "CATCH_", "SETTLE_", "REQUEST_", "IDEMPOT")
+DISTINCT = (
+    "TWILIO_",
+    "PUBLIC_",
+    "REDIS_URL",
+    "RULES_",
+    "CLOSE_",
+    "LOOK_",
+    "PARKED_",
+    "CATCH_",
+    "SETTLE_",
+    "REQUEST_",
+    "FLEX_",
+    "IDEMPOT",
+)
 SECRETS = ("TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_SECONDARY", "TWILIO_API_SECRET", "REDIS_URL", "API_KEYS")
 NAMES = tuple(name.upper() for name in Settings.model_fields)
 

@@ -123,6 +123,18 @@ def test_secrets_stay_out_of_the_repr() -> None:
     assert "secret" not in repr(load_settings(GOOD | secret | {"TWILIO_AUTH_TOKEN_SECONDARY": "two-secret"}))
 
 
+@pytest.mark.parametrize("levels", ["DEBUG", "INFO,service.reconcile=DEBUG", "ERROR,service=INFO,service.flex=DEBUG"])
+def test_log_level_may_name_parts(levels: str) -> None:
+    assert load_settings(GOOD | {"LOG_LEVEL": levels}).log_level == levels
+
+
+@pytest.mark.parametrize(
+    "levels", ["info", "INFO,", "INFO,twilio=DEBUG", "service.flex=DEBUG", "INFO,service.flex=LOUD"]
+)
+def test_other_log_levels_are_refused(levels: str) -> None:
+    assert "LOG_LEVEL: must be DEBUG, INFO, WARNING or ERROR" in faults(GOOD | {"LOG_LEVEL": levels})
+
+
 def test_readme_table_equals_the_settings(repository: Path) -> None:
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, info in Settings.model_fields.items():

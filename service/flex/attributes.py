@@ -1,13 +1,15 @@
-"""What a task is given to carry: the caller's facts, the rule's, and ours. Pure."""
+"""What a task is given to carry: the old task's attributes, the caller's, the rule's, and ours. Pure."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from service.model import Invite, Route
+from service.rules.carried import attributes_of, laid_over
 
 MOST_CHARACTERS = 4096  # of one task's attributes, white space included: "TaskRouter resource limits"
 
+_OURS = "router_"
 _FLEX_SIDS = re.compile(r"flex[A-Za-z]*Sid")
 
 
@@ -20,8 +22,18 @@ def without_flex_sids(attributes: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in attributes.items() if not _FLEX_SIDS.fullmatch(name)}
 
 
-def task_attributes(invite: Invite, route: Route) -> dict[str, object]:
-    """The attributes of the task that ``route`` asks for. Ours win over the rule's, the rule's over the caller's."""
+def carried_over(attributes: Mapping[str, object]) -> dict[str, object]:
+    """What a transfer takes over from the task of the agent who hands on: all but Flex' SIDs and our own keys."""
+    return {name: value for name, value in without_flex_sids(attributes).items() if not name.startswith(_OURS)}
+
+
+def task_attributes(invite: Invite, route: Route, *, present: Iterable[str] = ()) -> dict[str, object]:
+    """The attributes of the task that ``route`` asks for. Ours win over the rule's, the rule's over the caller's, and
+    those over what is carried on from the old task.
+
+    ``present`` are the workers (WK) who are on the conversation already. Their list is on every task, empty if need
+    be: for a workflow's ``worker.sid NOT IN task.router_workers_present`` nobody is eligible where there is no list.
+    """
     ours: dict[str, object] = {
         "router_invite_id": invite.id,
         "router_kind": str(invite.kind),
@@ -31,10 +43,12 @@ def task_attributes(invite: Invite, route: Route) -> dict[str, object]:
         "router_queue_sid": route.queue_sid,
         # JSON null, not "null": a known-worker target waits for a worker of that name otherwise ("Known Agent Routing")
         "router_worker_sid": route.worker_sid,
+        "router_workers_present": sorted(set(present)),
     }
     if invite.plan.on_lapse == "leave":
         ours["router_on_lapse"] = "leave"  # must be known even if our records are lost
-    return {**without_flex_sids(invite.request.attributes), **route.attributes, **ours}
+    theirs = laid_over(without_flex_sids(attributes_of(invite.request)), route.attributes)
+    return {**theirs, **ours}
 
 
 def characters(attributes: Mapping[str, object]) -> int:

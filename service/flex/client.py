@@ -5,6 +5,7 @@ import logging
 from twilio.rest import Client
 
 from service.flex.http import BoundedHttpClient
+from service.flex.tokens import MOST_CHECKS, FlexTokens
 from service.settings import Settings
 
 
@@ -19,4 +20,14 @@ def twilio_client(settings: Settings) -> Client:
         region=settings.twilio_region,
         edge=settings.twilio_edge,
         http_client=BoundedHttpClient(base_url=settings.twilio_base_url, connections=settings.twilio_concurrency),
+    )
+
+
+def flex_tokens(settings: Settings) -> FlexTokens:
+    """The check of Flex users' tokens, by the account's own auth token. May be made before a fork."""
+    return FlexTokens(
+        (settings.twilio_account_sid, settings.twilio_auth_token),
+        base_url=settings.twilio_base_url,
+        region=settings.twilio_region,
+        checks=min(MOST_CHECKS, max(1, settings.web_threads // 4)),
     )

@@ -7,6 +7,7 @@ from twilio.base.exceptions import TwilioException
 from twilio.http.response import Response
 
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
+from service.flex.calls import named
 
 
 def _status(error: TwilioException) -> int:
@@ -22,6 +23,7 @@ def twilio_faults(operation: str) -> Iterator[None]:
     """Raises TwilioRefusedError for a 4xx, TwilioUnavailableError for wrong credentials of ours, and
     TwilioAmbiguousError for an answer that cannot be read. Twilio's own text may quote the customer: it is dropped.
     """
+    named(operation)
     try:
         yield
     except TwilioException as error:

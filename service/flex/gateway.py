@@ -1,4 +1,4 @@
-"""Flex Interactions and Conversations through the SDK: the operations we need, as values in and out.
+"""Flex Interactions through the SDK: the operations we need, as values in and out.
 
 Every method may raise TwilioUnavailableError, TwilioAmbiguousError or TwilioRefusedError (see ``faults``).
 Sources: "Interactions resource", "Invites Subresource", "Channels Subresource", "Interaction Channel Participants".
@@ -16,6 +16,7 @@ from service.model import Route, conversation_in, is_sid
 
 GONE = 404
 _CLOSED = {"status": "closed"}
+_WRAPUP = {"status": "wrapup"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,6 @@ class Gateway:
 
     def __init__(self, client: Client, workspace_sid: str) -> None:
         self._flex = client.flex_api.v1
-        self._conversations = client.conversations.v1
         self._workspace_sid = workspace_sid
 
     def create_interaction(
@@ -104,37 +104,21 @@ class Gateway:
                 return []
             raise
 
-    def close_channel(self, interaction_sid: str, channel_sid: str) -> None:
-        """Close a channel, its tasks and its conversation. Raises TwilioRefusedError if it was closed already."""
+    def close_channel(self, interaction_sid: str, channel_sid: str, *, wrapup: bool = False) -> None:
+        """Close a channel and its conversation, and end its tasks. Raises TwilioRefusedError if it was closed already.
+
+        ``wrapup``: agents go into wrap-up, as with the End button of Flex; otherwise their tasks are completed.
+        """
         with twilio_faults("close channel"):
             channel = self._flex.interaction(interaction_sid).channels(channel_sid)
-            channel.update(status="closed", routing=_CLOSED)  # type: ignore[arg-type]  # the SDK sends the plain word
+            routing = _WRAPUP if wrapup else _CLOSED
+            channel.update(status="closed", routing=routing)  # type: ignore[arg-type]  # the SDK sends the plain word
 
     def close_participant(self, interaction_sid: str, channel_sid: str, participant_sid: str) -> None:
         """Take one agent off the channel: that agent's task is completed, channel and conversation stay open."""
         with twilio_faults("close participant"):
             channel = self._flex.interaction(interaction_sid).channels(channel_sid)
             channel.participants(participant_sid).update(status="closed")  # type: ignore[arg-type]  # as above
-
-    def conversation_state(self, conversation_sid: str) -> str | None:
-        """initializing, active, inactive or closed; None if the conversation is gone."""
-        try:
-            with twilio_faults("fetch conversation"):
-                return str(self._conversations.conversations(conversation_sid).fetch().state)
-        except TwilioRefusedError as error:
-            if error.twilio_status == GONE:
-                return None
-            raise
-
-    def close_conversation(self, conversation_sid: str) -> None:
-        """Close a conversation that closing its channel has left open. ``closed`` is final."""
-        with twilio_faults("close conversation"):
-            self._conversations.conversations(conversation_sid).update(state="closed")
-
-    def send_message(self, conversation_sid: str, body: str) -> None:
-        """Say something to the customer, as the system."""
-        with twilio_faults("send message"):
-            self._conversations.conversations(conversation_sid).messages.create(author="system", body=body)
 
     def _routing(self, route: Route, attributes: Mapping[str, object]) -> dict[str, object]:
         wanted = {

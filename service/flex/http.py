@@ -1,45 +1,40 @@
 """The HTTP client that the Twilio SDK is given: pooled, bounded in time, and honest about what is not known.
 
 The SDK's own client keeps its last response in an attribute (two threads can swap answers), waits for ever, and
-drops Retry-After. This one answers from the stack, ends every call at a deadline, and says by its exceptions
-whether a call surely had no effect (TwilioUnavailableError) or may have had one (TwilioAmbiguousError).
+drops Retry-After. This one answers from the stack, ends every call at a deadline, holds calls back from a host that
+has stopped answering, and says by its exceptions whether a call surely had no effect (TwilioUnavailableError) or may
+have had one (TwilioAmbiguousError).
 """
 
 import logging
+import math
 import threading
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import structlog
 import urllib3
 from twilio.http import HttpClient
 from twilio.http.response import Response
 
 from service.errors import TwilioAmbiguousError, TwilioUnavailableError
+from service.flex.breaker import Breaker
+from service.flex.calls import watched
+from service.flex.deadline import budget, seconds_left
+from service.flex.wire import CONNECT_S, pool_manager
 
-log = structlog.stdlib.get_logger("service.flex")
+__all__ = ["BoundedHttpClient", "budget"]
 
-CONNECT_S = 3.0
 DEFAULT_CALL_S = 10.0
+FAIR_S = 1.0  # a call that was given less says nothing of the host if it comes to nothing
 MOST_BYTES = 32 * 1024 * 1024  # a page of 1,000 events is a few megabytes
 
-_deadline: ContextVar[float | None] = ContextVar("twilio_deadline", default=None)
+Answered = tuple[int, str, dict[str, str]]  # status, body, headers
 
 
-@contextmanager
-def budget(seconds: float) -> Iterator[None]:
-    """All calls made inside must end within ``seconds`` from now; a tighter budget around it stays in force."""
-    wanted = time.monotonic() + seconds
-    outer = _deadline.get()
-    token = _deadline.set(wanted if outer is None else min(outer, wanted))
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
+class _NotTriedError(TwilioUnavailableError):
+    """The call was not begun, for a reason of our own."""
 
 
 class BoundedHttpClient(HttpClient):
@@ -49,8 +44,9 @@ class BoundedHttpClient(HttpClient):
         """``connections``: how many calls may be under way at once per host; further ones wait their turn."""
         super().__init__(logger=logging.getLogger("twilio.http_client"), is_async=False, timeout=None)
         self._base = base_url
-        self._pool = urllib3.PoolManager(maxsize=connections, retries=False)
+        self._pool = pool_manager(connections)
         self._slots = threading.BoundedSemaphore(connections)
+        self.breakers: dict[str, Breaker] = {}
 
     def request(
         self,
@@ -72,10 +68,10 @@ class BoundedHttpClient(HttpClient):
         else:
             body = data if isinstance(data, str) else None
         url = self._url(uri, params)
-        began = time.monotonic()
-        status, text, answered = self._send(method.upper(), url, body, sent, timeout)
-        took_ms = round((time.monotonic() - began) * 1000)
-        log.debug("twilio.call", method=method, path=urlsplit(url).path, status=status, ms=took_ms)
+        with watched(method, urlsplit(url).path) as call:
+            with budget(timeout or DEFAULT_CALL_S) if seconds_left() == math.inf else nullcontext():
+                status, text, answered = self._guarded(uri, lambda: self._send(method.upper(), url, body, sent))
+            call.answered(status, answered)
         _raise_for(status, answered)
         return Response(status, text, answered)
 
@@ -87,23 +83,41 @@ class BoundedHttpClient(HttpClient):
             uri += ("&" if "?" in uri else "?") + urlencode(params, doseq=True)
         return uri
 
-    def _send(
-        self, method: str, url: str, body: str | None, headers: dict[str, str], timeout: float | None
-    ) -> tuple[int, str, dict[str, str]]:
-        deadline = _deadline.get() or time.monotonic() + (timeout or DEFAULT_CALL_S)
-        if not self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise TwilioUnavailableError("too many calls are under way")
+    def _guarded(self, uri: str, send: Callable[[], Answered]) -> Answered:
+        """Let the host's breaker decide on the call, and hear what came of it."""
+        host = urlsplit(uri).hostname or ""
+        breaker = self.breakers.setdefault(host, Breaker(host))
+        probe = breaker.admit()
+        fair = seconds_left() >= FAIR_S
         try:
-            return self._send_now(method, url, body, headers, deadline)
+            answered = send()
+        except (TwilioUnavailableError, TwilioAmbiguousError) as error:
+            if fair and not isinstance(error, _NotTriedError):
+                breaker.failed(probe=probe)
+            else:
+                breaker.untold(probe=probe)
+            raise
+        except BaseException:
+            breaker.untold(probe=probe)
+            raise
+        if answered[0] >= 500:
+            breaker.failed(probe=probe)
+        else:
+            breaker.worked()
+        return answered
+
+    def _send(self, method: str, url: str, body: str | None, headers: dict[str, str]) -> Answered:
+        if not self._slots.acquire(timeout=max(0.0, seconds_left())):
+            raise _NotTriedError("too many calls are under way")
+        try:
+            return self._send_now(method, url, body, headers)
         finally:
             self._slots.release()
 
-    def _send_now(
-        self, method: str, url: str, body: str | None, headers: dict[str, str], deadline: float
-    ) -> tuple[int, str, dict[str, str]]:
-        left = deadline - time.monotonic()
+    def _send_now(self, method: str, url: str, body: str | None, headers: dict[str, str]) -> Answered:
+        left = seconds_left()
         if left <= 0:
-            raise TwilioUnavailableError("no time was left for the call")
+            raise _NotTriedError("no time was left for the call")
         limits = urllib3.Timeout(connect=min(CONNECT_S, left), read=left)
         answer: Any = None
         try:
@@ -111,7 +125,7 @@ class BoundedHttpClient(HttpClient):
                 method, url, body=body, headers=headers, timeout=limits,
                 redirect=False, preload_content=False,
             )  # fmt: skip
-            text = _read(answer, deadline)
+            text = _read(answer)
             answer.release_conn()
             return answer.status, text, dict(answer.headers)
         except (
@@ -126,14 +140,14 @@ class BoundedHttpClient(HttpClient):
             raise TwilioAmbiguousError(f"the answer was lost ({type(error).__name__})") from None
 
 
-def _read(answer: Any, deadline: float) -> str:
-    """The whole body, or TimeoutError: a read time-out alone would let a slow sender hold the thread for ever."""
+def _read(answer: Any) -> str:
+    """The whole body, or TimeoutError: also a body that never ends, however quickly it comes, is a call that failed."""
     chunks = []
     size = 0
     while chunk := answer.read1(65_536, decode_content=True):  # what has come, without waiting for a full chunk
         chunks.append(chunk)
         size += len(chunk)
-        if time.monotonic() > deadline or size > MOST_BYTES:
+        if seconds_left() < 0 or size > MOST_BYTES:
             raise TimeoutError
     return b"".join(chunks).decode("utf-8", errors="replace")
 

@@ -23,6 +23,15 @@ class QueueFigures:
     eligible: int
 
 
+@dataclass(frozen=True)
+class WorkerNow:
+    """A worker now: whether their activity is an available one, and which it is."""
+
+    available: bool
+    activity_sid: str
+    activity: str
+
+
 class Statistics:
     """The live figures of one workspace."""
 
@@ -43,9 +52,15 @@ class Statistics:
 
     def worker_available(self, worker_sid: str) -> bool | None:
         """Whether the worker's activity is an available one; None if there is no such worker (any more)."""
+        worker = self.worker(worker_sid)
+        return worker.available if worker else None
+
+    def worker(self, worker_sid: str) -> WorkerNow | None:
+        """What a worker is at; None if there is no such worker (any more)."""
         try:
             with twilio_faults("fetch worker"):
-                return bool(self._workspace.workers(worker_sid).fetch().available)
+                seen = self._workspace.workers(worker_sid).fetch()
+                return WorkerNow(bool(seen.available), str(seen.activity_sid), str(seen.activity_name))
         except TwilioRefusedError as error:
             if error.twilio_status == GONE:
                 return None

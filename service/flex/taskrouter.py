@@ -31,6 +31,7 @@ class Task:
     reason: str | None
     attributes: Mapping[str, object]
     updated_ms: int | None = None  # when it last changed, epoch ms
+    queue_sid: str | None = None  # the queue that it waits in, or was taken from
 
     @property
     def live(self) -> bool:
@@ -51,7 +52,8 @@ class TaskRouter:
                 found = self._workspace.tasks(task_sid).fetch()
                 attributes = parse_attributes(found.attributes)
                 status, updated_ms = str(found.assignment_status), _epoch_ms(found.date_updated)
-                return Task(task_sid, status, found.reason, attributes, updated_ms)
+                queue_sid = found.task_queue_sid or None
+                return Task(task_sid, status, found.reason, attributes, updated_ms, queue_sid)
         except TwilioRefusedError as error:
             if error.twilio_status == GONE:
                 return None
@@ -75,6 +77,13 @@ class TaskRouter:
             wanted = _BY_CONVERSATION.format(conversation_sid)
             listed = self._workspace.tasks.list(evaluate_task_attributes=wanted, limit=100)
             return [str(task.sid) for task in listed]
+
+    def live_tasks(self) -> Iterator[tuple[str, Mapping[str, object] | None]]:
+        """SID and attributes of every task that has not ended; None where the list leaves the attributes out."""
+        with twilio_faults("list tasks"):
+            statuses = ["pending", "reserved", "assigned", "wrapping"]
+            for task in self._workspace.tasks.stream(assignment_status=statuses, page_size=PAGE):
+                yield str(task.sid), None if task.attributes is None else parse_attributes(task.attributes)
 
     def cancel_task(self, task_sid: str, reason: str) -> int | None:
         """Cancel a pending or reserved task. When that was, by Twilio's clock (epoch ms).
@@ -111,13 +120,14 @@ class TaskRouter:
                     yield event
 
     def names(self) -> dict[str, dict[str, str]]:
-        """Friendly name → SID of every workflow, queue, worker and task channel."""
+        """Friendly name → SID of every workflow, queue, worker and activity; unique name → SID of task channels."""
         with twilio_faults("list names"):
             return {
                 "workflows": {str(one.friendly_name): str(one.sid) for one in self._workspace.workflows.list()},
                 "queues": {str(one.friendly_name): str(one.sid) for one in self._workspace.task_queues.list()},
                 "workers": {str(one.friendly_name): str(one.sid) for one in self._workspace.workers.list()},
                 "task_channels": {str(one.unique_name): str(one.sid) for one in self._workspace.task_channels.list()},
+                "activities": {str(one.friendly_name): str(one.sid) for one in self._workspace.activities.list()},
             }
 
     def workflows(self) -> list[dict[str, object]]:

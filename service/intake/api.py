@@ -4,20 +4,30 @@ import base64
 import binascii
 from collections.abc import Callable
 
+import structlog
 from flask import Blueprint, Response, jsonify, request
 
-from service.errors import FieldError, InvalidFieldsError, NotFoundError
+from service.errors import FieldError, ForbiddenError, InvalidFieldsError, NotFoundError
 from service.flex.http import budget
+from service.intake.conversations import conversations
+from service.intake.cors import install_cors
 from service.intake.desk import Desk
 from service.intake.door import REQUEST_BYTES, Door, one_of_ours, read_body
 from service.intake.payloads import parse_decision_request, parse_routing_request
-from service.intake.requests import fitting_decision, take
+from service.intake.permits import check_cancels, check_place, own_request
+from service.intake.requests import take
 from service.intake.views import decision_view, invite_view
+from service.metrics import record
 from service.model import Invite, Kind, State
+from service.reconcile.attended import with_carried
 from service.reconcile.cancel import cancel
+from service.reconcile.fitting import fitting_decision
 from service.tracking.records import is_invite_id
 from service.tracking.store import Filters
 
+log = structlog.stdlib.get_logger("service.request")
+
+OUTCOMES = {201: "made", 200: "seen_before", 202: "being_finished"}
 FILTERS = ("state", "kind", "rule", "channel_sid", "conversation_sid")
 MOST_LISTED = 40  # an answer stays under the 64 kB that Studio parses
 _SCAN = 200  # rows read at a time while a filter is looked for
@@ -37,12 +47,13 @@ def api(desk: Desk, door: Door) -> Blueprint:
         door.admit_key(request, "decide")
         body = read_body(request, most=REQUEST_BYTES)
         wanted = parse_decision_request(request.content_type, body)
-        found = fitting_decision(desk, wanted, explained=True)
+        found = fitting_decision(desk.book, with_carried(desk.parts, wanted), explained=True)
         return jsonify(decision_view(wanted.kind, found, [one.to_json() for one in found.trace]))
 
     @blue.get("/v1/invites")
     def invites() -> Response:
-        door.admit_key(request, "invites:read")
+        if door.admit_key(request, "invites:read").bound:
+            raise ForbiddenError("agents may read one invite by its id; the list is for supervisors and apps")
         filters, cursor, limit = _listing(request.args.to_dict())
         found, more = page(desk, filters, cursor, limit)
         return jsonify({"invites": [invite_view(one) for one in found], "next_cursor": more})
@@ -54,12 +65,16 @@ def api(desk: Desk, door: Door) -> Blueprint:
 
     @blue.post("/v1/invites/<invite_id>/cancel")
     def cancel_invite(invite_id: str) -> Response:
-        door.admit_key(request, "invites:cancel")
+        caller = door.admit_key(request, "invites:cancel")
         found = _existing(desk, invite_id)
         with budget(desk.request_budget_s):
-            cancel(desk.parts, found, now_ms=desk.parts.store.now_ms())
+            check_cancels(desk, caller, found)
+            cancel(desk.parts, found, now_ms=desk.parts.store.now_ms(), by=caller.id)
+        log.info("request.canceled", invite=found.id, by=caller.id)
         return jsonify(invite_view(_existing(desk, invite_id)))
 
+    blue.register_blueprint(conversations(desk, door))
+    install_cors(blue, door.origins)
     return blue
 
 
@@ -69,7 +84,11 @@ def _routing(desk: Desk, door: Door, kind: Kind, scope: str) -> Callable[[], tup
         caller = door.admit(request, body, scope)
         key = request.headers.get("Idempotency-Key")
         wanted = parse_routing_request(kind, request.content_type, body, idempotency_header=key)
+        if kind is Kind.TRANSFER:
+            wanted = own_request(caller, wanted)
+            check_place(desk, caller, wanted)
         invite, status = take(desk, wanted, caller=caller)
+        record.request_taken(kind, invite.plan.rule, OUTCOMES[status])
         return jsonify(invite_view(invite)), status
 
     return answer

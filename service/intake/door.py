@@ -1,5 +1,6 @@
-"""Who is at the door and what they hold in their hands: body limits, signatures, keys. Flask ends here."""
+"""Who is at the door and what they hold in their hands: body limits, signatures, keys, Flex tokens. Flask ends here."""
 
+import re
 from dataclasses import dataclass
 
 from flask import Request
@@ -13,13 +14,17 @@ from service.errors import (
     TooLargeError,
     UnauthorizedError,
 )
-from service.intake.keys import ApiKey, authenticate, require
+from service.flex.tokens import FlexTokens
+from service.intake.callers import TWILIO, Caller, flex_caller
+from service.intake.keys import ApiKey, authenticate, find_key, require
 from service.intake.signatures import public_url, verify_request
 
 REQUEST_BYTES = 64 * 1024
 EVENT_BYTES = 256 * 1024
 
 SIGNATURE = "X-Twilio-Signature"
+
+_FLEX_TOKEN = re.compile(r"[Bb]earer +(?P<token>[^\s.]*(?:\.[^\s.]*){2,})")  # a key of ours has one dot
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Door:
     public_base_url: str
     auth_tokens: tuple[str, ...]
     keys: tuple[ApiKey, ...]
+    tokens: FlexTokens | None = None  # without it Flex users are strangers
+    origins: tuple[str, ...] = ()  # where the pages of Flex plugins come from
 
     def admit_signed(self, request: Request, body: bytes) -> None:
         """Only Twilio may pass. Raises ForbiddenError for a missing or wrong signature."""
@@ -36,20 +43,30 @@ class Door:
         if not verify_request(url, request.headers, body, tokens=self.auth_tokens):
             raise ForbiddenError("the X-Twilio-Signature header is missing or does not fit this request")
 
-    def admit(self, request: Request, body: bytes, scope: str) -> str:
-        """Twilio by signature, or an app by a key with ``scope``: who it is. Raises as the two of them do."""
+    def admit(self, request: Request, body: bytes, scope: str) -> Caller:
+        """Twilio by signature, or whom ``admit_key`` lets in: who it is. Raises as the two of them do."""
         if request.headers.get("Authorization"):
             return self.admit_key(request, scope)
         if request.headers.get(SIGNATURE):
             self.admit_signed(request, body)
-            return "twilio"
+            return TWILIO
         raise UnauthorizedError("send an Authorization: Bearer key, or sign the request as Twilio does")
 
-    def admit_key(self, request: Request, scope: str) -> str:
-        """An app by a key with ``scope``; who it is. Raises UnauthorizedError or ForbiddenError."""
-        key = authenticate(request.headers.get("Authorization"), self.keys)
+    def admit_key(self, request: Request, scope: str) -> Caller:
+        """An app by a key with ``scope``, or a Flex user whose role may do it: who it is.
+
+        Raises UnauthorizedError, ForbiddenError, or TwilioUnavailableError where a token cannot be checked now.
+        """
+        header = request.headers.get("Authorization")
+        key, flex = find_key(header, self.keys), _FLEX_TOKEN.fullmatch((header or "").strip())
+        if key is None and flex and self.tokens:
+            user = self.tokens.user(flex["token"])
+            if user is None:
+                raise UnauthorizedError("this Flex token is not valid, or not any more")
+            return flex_caller(user, scope)
+        key = key or authenticate(header, self.keys)
         require(key, scope)
-        return f"key:{key.id}"
+        return Caller(f"key:{key.id}")
 
 
 def read_body(request: Request, *, most: int) -> bytes:

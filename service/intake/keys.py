@@ -14,7 +14,17 @@ from hashlib import sha256
 from service.errors import ConfigurationError, ForbiddenError, UnauthorizedError
 
 EVERYTHING = "*"
-SCOPES = ("escalate", "transfer", "invites:read", "invites:cancel", "decide", EVERYTHING)
+SCOPES = (
+    "escalate",
+    "transfer",
+    "invites:read",
+    "invites:cancel",
+    "conversations:act",
+    "conversations:read",
+    "decide",
+    "metrics",
+    EVERYTHING,
+)
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
@@ -49,7 +59,15 @@ def parse_keys(text: str) -> tuple[ApiKey, ...]:
 
 
 def authenticate(header: str | None, keys: Sequence[ApiKey]) -> ApiKey:
-    """The key that an ``Authorization: Bearer <id>.<secret>`` header proves. Raises UnauthorizedError.
+    """As ``find_key``, but raises UnauthorizedError where there is none."""
+    found = find_key(header, keys)
+    if found is None:
+        raise UnauthorizedError("give a key in the header Authorization: Bearer <id>.<secret>")
+    return found
+
+
+def find_key(header: str | None, keys: Sequence[ApiKey]) -> ApiKey | None:
+    """The key that an ``Authorization: Bearer <id>.<secret>`` header proves, or None.
 
     Every key is compared in full, so that the time taken says neither which ids exist nor how much of one was right.
     """
@@ -60,8 +78,6 @@ def authenticate(header: str | None, keys: Sequence[ApiKey]) -> ApiKey:
     for key in keys:
         if hmac.compare_digest(key.id.encode(), name) & hmac.compare_digest(key.digest, digest):
             found = key
-    if found is None:
-        raise UnauthorizedError("give a key in the header Authorization: Bearer <id>.<secret>")
     return found
 
 

@@ -12,23 +12,28 @@ from service.errors import (
     InvalidFieldsError,
     LengthRequiredError,
     NotFoundError,
-    RouterError,
     StoreUnavailableError,
     TooLargeError,
-    UnauthorizedError,
-    UnsupportedMediaTypeError,
 )
-from service.intake.openapi_schemas import IDEMPOTENCY_KEY, Json, invite_example, ref, schemas
+from service.intake.openapi_conversations import conversation_paths
+from service.intake.openapi_parts import (
+    ASKING,
+    KEY_CHECK,
+    KEY_HEADER,
+    READING,
+    SIGNED,
+    body,
+    operation,
+    parameter,
+    problem_answers,
+    problems,
+    scope,
+    shown,
+)
+from service.intake.openapi_schemas import schemas
+from service.intake.openapi_shapes import Json
 from service.intake.payloads_json import FORM, JSON
-from service.intake.problems import MEDIA_TYPE, problem
 from service.model import Kind, State
-
-_READING: tuple[type[RouterError], ...] = (
-    BadRequestError, LengthRequiredError, TooLargeError, UnsupportedMediaTypeError, InvalidFieldsError,
-)  # fmt: skip
-_KEY_CHECK: tuple[type[RouterError], ...] = (UnauthorizedError, ForbiddenError)
-_ASKING = (*_READING, *_KEY_CHECK, ConflictError, StoreUnavailableError)
-_SIGNED: list[Json] = [{"twilioSignature": []}]
 
 
 @cache
@@ -44,9 +49,13 @@ def document() -> Json:
             ),
         },
         "servers": [{"url": "."}],
-        "tags": [{"name": name} for name in ("routing", "invites", "events", "service")],
-        "paths": _routing_paths() | _invite_paths() | _event_paths() | _service_paths(),
-        "components": {"schemas": schemas(), "securitySchemes": _security_schemes()},
+        "tags": [{"name": name} for name in ("routing", "invites", "conversations", "events", "service")],
+        "paths": _routing_paths() | _invite_paths() | conversation_paths() | _event_paths() | _service_paths(),
+        "components": {
+            "schemas": schemas(),
+            "responses": problem_answers(),
+            "securitySchemes": _security_schemes(),
+        },
     }
 
 
@@ -56,6 +65,14 @@ def _security_schemes() -> Json:
             "type": "http",
             "scheme": "bearer",
             "description": "`<id>.<secret>`, as `flex-router keys new` makes it. The scopes stand at each operation.",
+        },
+        "flexToken": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": (
+                "The token of a Flex user, as a plugin has it. Supervisors and admins may do anything; an agent only "
+                "what concerns conversations that this agent attends."
+            ),
         },
         "twilioSignature": {
             "type": "apiKey",
@@ -81,11 +98,11 @@ def _routing_paths() -> Json:
         "mode": "cold",
     }
     decision: Json = {"kind": "escalation", "conversation_sid": "CH" + "4" * 32, "attributes": {"topic": "billing"}}
-    dry_run = _operation("decide", "routing", "What would the rules say? Nothing is created", security=_scope("decide"))
+    dry_run = operation("decide", "routing", "What would the rules say? Nothing is created", security=scope("decide"))
     dry_run |= {
-        "requestBody": _body("Decision", decision),
-        "responses": {"200": _json("Decision", "The decision and why")}
-        | _problems(*_READING, *_KEY_CHECK, StoreUnavailableError),
+        "requestBody": body("Decision", decision),
+        "responses": {"200": shown("Decision", "The decision and why")}
+        | problems(*READING, *KEY_CHECK, StoreUnavailableError),
     }
     return {
         "/v1/escalations": {"post": _request("escalate", "Hand a conversation to people", "Escalation", escalation)},
@@ -94,35 +111,31 @@ def _routing_paths() -> Json:
     }
 
 
-def _request(scope: str, summary: str, shape: str, example: Json) -> Json:
-    operation = _operation(scope, "routing", summary, security=_scope(scope) + _SIGNED)
+def _request(name: str, summary: str, shape: str, example: Json) -> Json:
+    asked = operation(name, "routing", summary, security=scope(name) + SIGNED)
     made = {"201": "The invite was made", "200": "The same request was seen before; this is its invite",
             "202": "Accepted: the invite is being finished in the background"}  # fmt: skip
-    header: Json = {"name": "Idempotency-Key", "in": "header", "schema": IDEMPOTENCY_KEY,
-                    "description": "As `idempotency_key` in the body; quotes around it are left aside"}  # fmt: skip
-    return operation | {
-        "parameters": [header],
-        "requestBody": _body(shape, example),
-        "responses": {status: _json("Invite", text, invite_example()) for status, text in made.items()}
-        | _problems(*_ASKING),
+    return asked | {
+        "parameters": [KEY_HEADER],
+        "requestBody": body(shape, example),
+        "responses": {status: shown("Invite", text) for status, text in made.items()} | problems(*ASKING),
     }
 
 
 def _invite_paths() -> Json:
-    listing = _operation("list_invites", "invites", "Invites, newest first", security=_scope("invites:read"))
-    listing |= {"parameters": _filters(), "responses": {"200": _json("Invites", "One page")} | _problems(
-        InvalidFieldsError, *_KEY_CHECK, StoreUnavailableError)}  # fmt: skip
-    one = _operation("get_invite", "invites", "One invite", security=_scope("invites:read"))
-    one |= {"responses": {"200": _json("Invite", "The invite", invite_example())} | _problems(
-        *_KEY_CHECK, NotFoundError, StoreUnavailableError)}  # fmt: skip
-    cancel = _operation("cancel_invite", "invites", "Call an open invite off", security=_scope("invites:cancel"))
-    cancel |= {"responses": {"200": _json("Invite", "The invite, canceled")} | _problems(
-        *_KEY_CHECK, NotFoundError, ConflictError, InvalidFieldsError, StoreUnavailableError)}  # fmt: skip
-    id_parameter: Json = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    listing = operation("list_invites", "invites", "Invites, newest first", security=scope("invites:read"))
+    listing |= {"parameters": _filters(), "responses": {"200": shown("Invites", "One page")} | problems(
+        InvalidFieldsError, *KEY_CHECK, StoreUnavailableError)}  # fmt: skip
+    one = operation("get_invite", "invites", "One invite", security=scope("invites:read"))
+    one |= {"responses": {"200": shown("Invite", "The invite")} | problems(
+        *KEY_CHECK, NotFoundError, StoreUnavailableError)}  # fmt: skip
+    cancel = operation("cancel_invite", "invites", "Call an open invite off", security=scope("invites:cancel"))
+    cancel |= {"responses": {"200": shown("Invite", "The invite, canceled")} | problems(
+        *KEY_CHECK, NotFoundError, ConflictError, InvalidFieldsError, StoreUnavailableError)}  # fmt: skip
     return {
         "/v1/invites": {"get": listing},
-        "/v1/invites/{id}": {"parameters": [id_parameter], "get": one},
-        "/v1/invites/{id}/cancel": {"parameters": [id_parameter], "post": cancel},
+        "/v1/invites/{id}": {"parameters": [parameter("id")], "get": one},
+        "/v1/invites/{id}/cancel": {"parameters": [parameter("id")], "post": cancel},
     }
 
 
@@ -147,55 +160,33 @@ def _event_paths() -> Json:
     paths: Json = {}
     for path, name, summary, media_type, shape in (
         ("/v1/events/taskrouter", "taskrouter_event", "TaskRouter's event callback", FORM, free),
+        ("/v1/events/conversations", "message_event", "A parked conversation's webhook (onMessageAdded)", FORM, free),
         ("/v1/events/streams", "streamed_events", "An Event Streams webhook sink (CloudEvents)", JSON, batch),
     ):
-        operation = _operation(name, "events", summary, security=_SIGNED)
-        operation["requestBody"] = {"required": True, "content": {media_type: {"schema": shape}}}
-        paths[path] = {"post": operation | {"responses": stored | _problems(*faults)}}
+        told = operation(name, "events", summary, security=SIGNED)
+        told["requestBody"] = {"required": True, "content": {media_type: {"schema": shape}}}
+        paths[path] = {"post": told | {"responses": stored | problems(*faults)}}
     return paths
 
 
 def _service_paths() -> Json:
     html: Json = {"description": "This description as a page", "content": {"text/html": {"schema": {"type": "string"}}}}
+    counted: Json = {"description": "Metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}
     itself: Json = {"description": "This description", "content": {JSON: {"schema": {"type": "object"}}}}
     answers: dict[str, tuple[str, str, Json]] = {
-        "/livez": ("livez", "Does the process live?", {"200": _json("Alive", "It does")}),
+        "/livez": ("livez", "Does the process live?", {"200": shown("Alive", "It does")}),
         "/readyz": ("readyz", "Can it do its work?",
-                    {"200": _json("Readiness", "It can"), "503": _json("Readiness", "It cannot; `checks` say why")}),
+                    {"200": shown("Readiness", "It can"), "503": shown("Readiness", "It cannot; `checks` say why")}),
+        "/metrics": ("metrics", "What Prometheus reads; with a key of the scope `metrics` where there is such a key",
+                     {"200": counted} | problems(*KEY_CHECK)),
         "/openapi.json": ("openapi", "This description", {"200": itself}),
         "/docs": ("docs", "This description as a page", {"200": html}),
     }  # fmt: skip
     return {
-        path: {"get": _operation(name, "service", summary, security=[]) | {"responses": responses}}
+        path: {"get": operation(name, "service", summary, security=_read_by(name)) | {"responses": responses}}
         for path, (name, summary, responses) in answers.items()
     }
 
 
-def _operation(name: str, tag: str, summary: str, *, security: list[Json]) -> Json:
-    return {"operationId": name, "tags": [tag], "summary": summary, "security": security}
-
-
-def _scope(scope: str) -> list[Json]:
-    return [{"appKey": [scope]}]
-
-
-def _body(shape: str, example: Json) -> Json:
-    content: Json = {JSON: {"schema": ref(f"{shape}Body"), "example": example}}
-    content[FORM] = {"schema": ref("TransferForm" if shape == "Decision" else f"{shape}Form")}
-    return {"required": True, "content": content}
-
-
-def _json(shape: str, description: str, example: Json | None = None) -> Json:
-    media: Json = {"schema": ref(shape)}
-    return {"description": description, "content": {JSON: media | ({"example": example} if example else {})}}
-
-
-def _problems(*kinds: type[RouterError]) -> Json:
-    answers: Json = {}
-    for kind in sorted(kinds, key=lambda kind: kind.status):
-        body, status, headers = problem(kind("What is wrong, in a sentence"))
-        answer: Json = {"description": kind.title, "content": {MEDIA_TYPE: {"schema": ref("Problem"), "example": body}}}
-        if "Retry-After" in headers:
-            answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
-        answers[str(status)] = answer
-    return answers
+def _read_by(name: str) -> list[Json]:
+    return [{}, {"appKey": [name]}] if name == "metrics" else []

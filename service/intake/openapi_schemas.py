@@ -7,34 +7,36 @@ from copy import deepcopy
 
 from pydantic.json_schema import models_json_schema
 
+from service.intake.openapi_errands import errand_schemas, with_history
+from service.intake.openapi_shapes import REFERENCE, Json, nothing_or, objects, ref, sid, text, time
+from service.intake.payloads_errand_shape import EndBody, LeaveBody, ParkBody, RemoveBody, WakeBody
 from service.intake.payloads_shape import MOST_KEY, VISIBLE, EscalationBody, TransferBody
 from service.model import Kind, State
 
-Json = dict[str, object]
-
-REFERENCE = "#/components/schemas/"
 FLAT_ORIGIN = ("worker_sid", "participant_sid")
 IDEMPOTENCY_KEY: Json = {"type": "string", "minLength": 1, "maxLength": MOST_KEY, "pattern": VISIBLE}
 
+_BODIES = (EscalationBody, TransferBody, LeaveBody, RemoveBody, EndBody, ParkBody, WakeBody)
 _INVITE_ID = "iv_07_0f8e2c1b5a9d4e3f8071c2b3a4d5e6f7"
-
-
-def ref(name: str) -> Json:
-    """A reference to a named shape."""
-    return {"$ref": REFERENCE + name}
 
 
 def schemas() -> Json:
     """All named shapes, requests and answers."""
-    return _requests() | {
-        "Invite": _invite(),
-        "Invites": _object({"invites": {"type": "array", "items": ref("Invite")}, "next_cursor": _or_null(_text())}),
-        "Route": _route(),
-        "Decision": _decision(),
-        "Problem": _problem(),
-        "Alive": _object({"status": {"const": "ok"}}),
-        "Readiness": _readiness(),
-    }
+    return (
+        _requests()
+        | errand_schemas()
+        | {
+            "Invite": _invite(),
+            "Invites": objects(
+                {"invites": {"type": "array", "items": ref("Invite")}, "next_cursor": nothing_or(text())}
+            ),
+            "Route": _route(),
+            "Decision": _decision(),
+            "Problem": _problem(),
+            "Alive": objects({"status": {"const": "ok"}}),
+            "Readiness": _readiness(),
+        }
+    )
 
 
 def invite_example() -> Json:
@@ -56,6 +58,7 @@ def invite_example() -> Json:
         "predecessor": None,
         "successor": None,
         "reason": None,
+        "asked_by": "key:crm",
         "created_at": "2026-11-20T09:00:00.000Z",
         "due_at": "2026-11-20T09:05:00.000Z",
     }
@@ -71,10 +74,11 @@ _EXAMPLE_SIDS = {
 
 
 def _requests() -> Json:
-    _, generated = models_json_schema(
-        [(EscalationBody, "validation"), (TransferBody, "validation")], ref_template=REFERENCE + "{model}"
-    )
+    _, generated = models_json_schema([(shape, "validation") for shape in _BODIES], ref_template=REFERENCE + "{model}")
     made: Json = generated["$defs"]
+    for shape in generated["$defs"].values():
+        for field in shape["properties"].values():
+            field.pop("title", None)  # its name again
     made["EscalationForm"] = _flat(made["EscalationBody"])
     made["TransferForm"] = _flat(made["TransferBody"])
     decision = deepcopy(made["TransferBody"])
@@ -90,11 +94,11 @@ def _flat(body: object) -> Json:
     form = deepcopy(body)
     assert isinstance(form, dict)
     fields = form["properties"]
-    fields["attributes"] = _text("JSON text of an object; see the JSON body")
+    fields["attributes"] = text("JSON text of an object; see the JSON body")
     if "to" in fields:
-        fields["to"] = _text("JSON text of a target; see the JSON body")
+        fields["to"] = text("JSON text of a target; see the JSON body")
         origin = fields.pop("from")["description"]
-        fields |= {f"from_{name}": _text(f"{origin}: its {name}") for name in FLAT_ORIGIN}
+        fields |= {f"from_{name}": text(f"{origin}: its {name}") for name in FLAT_ORIGIN}
     form["title"] += " as a form"
     return form
 
@@ -103,39 +107,40 @@ def _invite() -> Json:
     states: Json = {"enum": [str(state) for state in State], "description": "Where the invite is in its life"}
     kinds: Json = {"enum": [str(kind) for kind in Kind], "description": "`adopted`: its task was made by others"}
     fields: Json = {
-        "id": _text("Our id of it; the task carries it as the attribute `router_invite_id`"),
+        "id": text("Our id of it; the task carries it as the attribute `router_invite_id`"),
         "state": states,
         "kind": kinds,
-        "rule": _or_null(_text("The rule that chose; null for adopted tasks")),
-        "route": _or_null(ref("Route")),
+        "rule": nothing_or(text("The rule that chose; null for adopted tasks")),
+        "route": nothing_or(ref("Route")),
     }
-    fields |= {name: _sid(prefix) for name, (prefix, _) in _EXAMPLE_SIDS.items()}
+    fields |= {name: sid(prefix) for name, (prefix, _) in _EXAMPLE_SIDS.items()}
     fields |= {
-        "worker_sid": _sid("WK"),
+        "worker_sid": sid("WK"),
         "attempt": {"type": "integer", "minimum": 0, "description": "How often its creation was tried"},
         "step": {"type": "integer", "minimum": 0, "description": "Which step of the rule this is, from 0"},
-        "predecessor": _or_null(_text("The invite whose lapse led to this one")),
-        "successor": _or_null(_text("The invite that followed when this one lapsed")),
-        "reason": _or_null(_text("Why it ended")),
-        "created_at": _time(),
-        "due_at": _or_null(_time()),
+        "predecessor": nothing_or(text("The invite whose lapse led to this one")),
+        "successor": nothing_or(text("The invite that followed when this one lapsed")),
+        "reason": nothing_or(text("Why it ended")),
+        "asked_by": nothing_or(text("`key:<id>`, `flex:WK…`, `twilio` or `errand:<id>`")),
+        "created_at": time(),
+        "due_at": nothing_or(time()),
     }
-    return _object(fields) | {"examples": [invite_example()]}
+    return with_history(objects(fields)) | {"examples": [invite_example()]}
 
 
 def _route() -> Json:
-    return _object(
+    return objects(
         {
             "target": {"enum": ["workflow", "queue", "worker"]},
-            "workflow": _text("The workflow's friendly name"),
-            "workflow_sid": _sid("WW"),
-            "queue": _or_null(_text()),
-            "queue_sid": _sid("WQ"),
-            "worker": _or_null(_text()),
-            "worker_sid": _sid("WK"),
-            "task_channel": _or_null(_text("The TaskRouter channel's unique name")),
-            "priority": _or_null({"type": "integer"}),
-            "timeout_s": _or_null({"type": "integer", "description": "Seconds until the task lapses"}),
+            "workflow": text("The workflow's friendly name"),
+            "workflow_sid": sid("WW"),
+            "queue": nothing_or(text()),
+            "queue_sid": sid("WQ"),
+            "worker": nothing_or(text()),
+            "worker_sid": sid("WK"),
+            "task_channel": nothing_or(text("The TaskRouter channel's unique name")),
+            "priority": nothing_or({"type": "integer"}),
+            "timeout_s": nothing_or({"type": "integer", "description": "Seconds until the task lapses"}),
             "direct": {"type": "boolean", "description": "To queue and worker at once, through no workflow target"},
         }
     )
@@ -143,16 +148,16 @@ def _route() -> Json:
 
 def _decision() -> Json:
     seen: Json = {"type": "object", "description": "The facts it looked at, as JSON texts"}
-    condition = _object({"condition": _text(), "held": {}, "saw": seen})
-    trace = _object({"rule": _text(), "matched": {"type": "boolean"}, "because": {"type": "array", "items": condition}})
-    return _object(
+    condition = objects({"condition": text(), "held": {}, "saw": seen})
+    trace = objects({"rule": text(), "matched": {"type": "boolean"}, "because": {"type": "array", "items": condition}})
+    return objects(
         {
-            "rule": _text("The rule that matched"),
+            "rule": text("The rule that matched"),
             "kind": {"enum": ["escalation", "transfer"]},
-            "route": _or_null(ref("Route")),
+            "route": nothing_or(ref("Route")),
             "steps": {"type": "array", "items": ref("Route"), "description": "The route, then its fallbacks in order"},
             "on_lapse": {"enum": ["close", "leave"], "description": "What happens after the last step"},
-            "rules_sha256": _text("Of the rules file that decided"),
+            "rules_sha256": text("Of the rules file that decided"),
             "trace": {"type": "array", "items": trace, "description": "Rules passed over, and the one that matched"},
             "trace_omitted": {"type": "integer", "minimum": 0, "description": "Rules left out before the first shown"},
         }
@@ -160,40 +165,20 @@ def _decision() -> Json:
 
 
 def _problem() -> Json:
-    fault = _object({"field": _text("The name as it was given"), "message": _text("What is allowed")})
-    told = _object({"status": {"type": "integer"}, "code": _or_null({"type": "integer"})})
+    fault = objects({"field": text("The name as it was given"), "message": text("What is allowed")})
+    told = objects({"status": {"type": "integer"}, "code": nothing_or({"type": "integer"})})
     required = {
         "type": {"type": "string", "format": "uri-reference", "description": "Tells kinds apart; can be opened"},
-        "title": _text(),
+        "title": text(),
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": _text("What is wrong, without anything of the request's values"),
+        "detail": text("What is wrong, without anything of the request's values"),
     }
-    problem = _object(required)
+    problem = objects(required)
     optional = {"errors": {"type": "array", "items": fault}, "twilio": told | {"description": "Twilio's own refusal"}}
     problem["properties"] = required | optional
     return problem | {"title": "Problem (RFC 9457)"}
 
 
 def _readiness() -> Json:
-    checks = _object({name: _text("`ok`, or what is wrong") for name in ("store", "rules", "names")})
-    return _object({"status": {"enum": ["ready", "not ready"]}, "checks": checks})
-
-
-def _object(fields: Json) -> Json:
-    return {"type": "object", "properties": fields, "required": list(fields)}
-
-
-def _text(description: str = "") -> Json:
-    return {"type": "string", "description": description} if description else {"type": "string"}
-
-
-def _time() -> Json:
-    return {"type": "string", "format": "date-time", "description": "ISO 8601, UTC"}
-
-
-def _sid(prefix: str) -> Json:
-    return {"type": ["string", "null"], "pattern": f"^{prefix}[0-9a-fA-F]{{32}}$"}
-
-
-def _or_null(shape: Json) -> Json:
-    return {"anyOf": [shape, {"type": "null"}]}
+    checks = objects({name: text("`ok`, or what is wrong") for name in ("store", "rules", "names")})
+    return objects({"status": {"enum": ["ready", "not ready"]}, "checks": checks})

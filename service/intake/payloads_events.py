@@ -1,4 +1,4 @@
-"""TaskRouter's events as they are sent to us → ``TaskEvent``. Pure: no I/O, no Flask.
+"""Twilio's events as they are sent to us: TaskRouter's → ``TaskEvent``, and messages. Pure: no I/O, no Flask.
 
 Lenient where Twilio may add or leave out ("Webhooks security": new parameters may appear at any time), strict where a
 value is used: every SID is checked. Field names: "TaskRouter Events reference" for the callback's form, the event type
@@ -35,6 +35,20 @@ def parse_taskrouter_form(body: bytes) -> TaskEvent | None:
     if not isinstance(event_type, str) or not _TYPE.fullmatch(event_type):
         raise BadRequestError("EventType must be the name of an event")
     return _event(event_type, named, fallback=body)
+
+
+def parse_message_form(body: bytes) -> str | None:
+    """Read one Conversations webhook: the conversation in which somebody has written, or None.
+
+    What was written and by whom is not looked at. A message with Source API is ours or a bot's: it wakes nobody.
+    Raises BadRequestError if it tells of a message and names no conversation. Source: "Conversations webhooks".
+    """
+    named = dict(reversed(read_form(body)))
+    if named.get("EventType") != "onMessageAdded" or named.get("Source", "").upper() == "API":
+        return None
+    if not is_sid(named.get("ConversationSid"), "CH"):
+        raise BadRequestError("ConversationSid must be CH followed by 32 hexadecimal digits")
+    return named["ConversationSid"]
 
 
 def parse_cloud_events(body: bytes) -> tuple[TaskEvent, ...]:

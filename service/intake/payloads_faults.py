@@ -23,13 +23,15 @@ _KEY_HEADER = "Idempotency-Key"
 _KEY = TypeAdapter(IdempotencyKey)
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _TARGETS = {"worker": "WK", "queue": "WQ", "workflow": "WW"}
-_NESTED: dict[object, type[BaseModel]] = {"from": OriginBody, "to": TargetBody}
+_NESTED: dict[object, type[BaseModel]] = {"from": OriginBody, "participant": OriginBody, "to": TargetBody}
 _WORDS = {
     "missing": "is required",
     "string_type": "must be text",
     "string_too_short": "must not be empty",
     "dict_type": "must be an object",
     "model_type": "must be an object",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
 }
 
 
@@ -50,12 +52,18 @@ def field_fault(item: ErrorDetails, shape: type[BaseModel]) -> FieldError:
 def joint_faults(data: Mapping[str, object]) -> Iterator[FieldError]:
     """Faults between fields. ``data`` is the body as read: parts of it may be of any type, those are left alone."""
     yield from _place_faults(data)
-    yield from _attribute_faults(data.get("attributes"))
-    yield from _one_of("from", data.get("from"), ("worker_sid", "participant_sid"))
-    yield from _one_of("to", data.get("to"), tuple(_TARGETS))
-    yield from _target_faults(data.get("to"))
+    yield from fact_faults(data)
     if data.get("mode") == "warm" and "release" in data:
         yield FieldError("release", "goes with mode cold; in a warm transfer the old agent stays")
+
+
+def fact_faults(data: Mapping[str, object]) -> Iterator[FieldError]:
+    """Faults inside ``attributes``, ``to`` and whoever is named, which routing requests and errands share."""
+    yield from _attribute_faults(data.get("attributes"))
+    for field in ("from", "participant"):
+        yield from _one_of(field, data.get(field), ("worker_sid", "participant_sid"))
+    yield from _one_of("to", data.get("to"), tuple(_TARGETS))
+    yield from _target_faults(data.get("to"))
 
 
 def header_faults(header: str | None, data: Mapping[str, object]) -> tuple[str | None, list[FieldError]]:
@@ -80,6 +88,8 @@ def _worded(kind: str, context: Mapping[str, object]) -> str:
         return ALLOWED[str(context["pattern"])]
     if kind == "string_too_long":
         return f"must have at most {context['max_length']} characters"
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"must be at least {context['ge']}" if "ge" in context else f"must be at most {context['le']}"
     if kind == "literal_error":
         return f"must be {context['expected']}"
     return _WORDS.get(kind, "is not of the allowed form")

@@ -24,6 +24,7 @@ from service.model import NOTHING, Kind, Mode, Origin, Release, RoutingRequest, 
 
 MOST_ERRORS = 50
 
+_OLDER_SPELLING = {"accepted": Release.ON_ACCEPT}  # records hold the word that came first
 _SHAPES: dict[Kind, type[EscalationBody]] = {Kind.ESCALATION: EscalationBody, Kind.TRANSFER: TransferBody}
 
 
@@ -66,13 +67,21 @@ def parse_decision_request(content_type: str | None, body: bytes) -> RoutingRequ
 
 
 def body_fingerprint(request: RoutingRequest) -> str:
-    """SHA-256 (hex) of what a request asks for, its idempotency key left out.
+    """SHA-256 (hex) of what a request asks for, its idempotency key and what we have added to it left out.
 
     Equal for equal requests in any spelling: JSON or form, in any order of names, defaults said or not.
     """
     fields = {**replace(request, idempotency_key=None).__dict__, "attributes": dict(request.attributes)}
+    del fields["carried"]
+    if request.mode is Mode.COLD and request.release is None:
+        fields["release"] = Release.ON_ACCEPT  # what it means where no rule says otherwise
     canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), default=lambda value: value.__dict__)
     return sha256(canonical.encode()).hexdigest()
+
+
+def release_of(word: str | None) -> Release | None:
+    """The release that a caller's word means; None where nothing was said, for then the rule decides."""
+    return None if word is None else Release(_OLDER_SPELLING.get(word, word))
 
 
 def _read(content_type: str | None, body: bytes, *, nest: bool) -> _Read:
@@ -143,5 +152,5 @@ def _with_transfer(request: RoutingRequest, shape: TransferBody) -> RoutingReque
         origin=Origin(shape.from_.worker_sid, shape.from_.participant_sid) if shape.from_ else None,
         to=next(Target(kind, name) for kind, name in shape.to if name) if shape.to else None,
         mode=mode,
-        release=Release(shape.release or Release.ON_ACCEPT) if mode is Mode.COLD else None,
+        release=release_of(shape.release) if mode is Mode.COLD else None,
     )

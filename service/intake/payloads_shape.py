@@ -37,6 +37,7 @@ ParticipantSid = Annotated[str, _sid("UT")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=MOST_REASON, pattern=ONE_LINE)]
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=MOST_KEY, pattern=VISIBLE)]
 TargetName = Annotated[str, StringConstraints(min_length=1, max_length=MOST_NAME, pattern=ONE_LINE)]
+ReleaseWord = Literal["accepted", "on_accept", "queued", "immediately"]
 ChannelType = Literal["web", "sms", "whatsapp", "messenger", "chat", "email", "voice"]
 
 
@@ -105,6 +106,10 @@ class TransferBody(EscalationBody):
     mode: Literal["cold", "warm"] | None = Field(
         None, description="`cold` (default): the old agent leaves; `warm`: stays"
     )
-    release: Literal["on_accept", "immediately"] | None = Field(
-        None, description="Cold only: when the old agent is let go; `on_accept` is the default"
+    release: ReleaseWord | None = Field(
+        None,
+        description=(
+            "Cold only: the old agent is let go once the new one has `accepted` (also spelled `on_accept`), once the "
+            "task is `queued`, or `immediately`; left out, as the rule says, else `accepted`"
+        ),
     )

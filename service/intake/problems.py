@@ -20,6 +20,7 @@ from service.errors import (
     TwilioRefusedError,
     UnsupportedMediaTypeError,
 )
+from service.metrics import record
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "/problems/"
@@ -100,6 +101,7 @@ def _plain_headers() -> dict[str, str]:
 
 
 def _response(body: dict[str, object], status: int, headers: dict[str, str]) -> Response:
+    record.problem_told(str(body["type"]).removeprefix(TYPE_PREFIX))
     response = jsonify(body)
     response.status_code = status
     response.headers.update(headers)

@@ -6,18 +6,27 @@ from hashlib import sha256
 
 import structlog
 
-from service.errors import ConflictError, FieldError, InvalidFieldsError, StoreUnavailableError, TwilioRefusedError
-from service.flex.attributes import MOST_CHARACTERS, characters, task_attributes
+from service.errors import (
+    ConflictError,
+    FieldError,
+    InvalidFieldsError,
+    RouterError,
+    StoreUnavailableError,
+    TwilioRefusedError,
+)
 from service.flex.gateway import Made
 from service.flex.http import budget
+from service.intake.callers import Caller
 from service.intake.desk import Desk
 from service.intake.payloads import body_fingerprint
+from service.intake.permits import check_attends
 from service.model import Invite, RoutingRequest, State
+from service.reconcile.attended import Place, place_of, with_carried, workers_present
+from service.reconcile.fitting import draft, fitting_decision
 from service.reconcile.fulfil import send, sids_of
-from service.reconcile.rulebook import Decision
-from service.rules.resolve import Directory
+from service.reconcile.resync import known_again
+from service.reconcile.rulebook import NAMED_TARGET, Decision
 from service.tracking.lifecycle import LIVE
-from service.tracking.records import new_invite_id
 
 log = structlog.stdlib.get_logger("service.request")
 
@@ -27,29 +36,36 @@ IN_HAND_S = 60.0  # a key without a record is in somebody's hands for so long, a
 LOST_AFTER_S = 15.0  # a web process that has not finished by then has died; the reconciler takes over
 _STORE_RESERVE_S = 1.0
 _POLL_S = 0.05
-_TASK_CHANNELS = {"email": "email", "voice": "voice"}
 
 
-def take(desk: Desk, request: RoutingRequest, *, caller: str) -> tuple[Invite, int]:
+def take(desk: Desk, request: RoutingRequest, *, caller: Caller) -> tuple[Invite, int]:
     """The invite for a request and the HTTP status that says what was done.
 
     ``caller`` is whose idempotency keys are meant. Raises InvalidFieldsError, ConflictError (same key, other body),
-    TwilioRefusedError, TwilioUnavailableError (before anything was stored) or StoreUnavailableError.
+    ForbiddenError (an agent who does not attend), TwilioRefusedError, TwilioUnavailableError (before anything was
+    stored) or StoreUnavailableError.
     """
     deadline = time.monotonic() + desk.request_budget_s
-    decision = fitting_decision(desk, request)
-    invite = _draft(request, decision, *_thread(desk, request))
-    key, fingerprint = _key(desk, request, invite, caller), body_fingerprint(_canonical(request, invite))
+    asked = with_carried(desk.parts, request)  # the key and the fingerprint are those of the bare request
+    decision = fitting_decision(desk.book, asked)
+    invite = replace(_drafted(asked, decision, place_of(desk.parts.store, request)), asked_by=caller.id)
+    key, fingerprint = _key(desk, request, invite, caller.id), body_fingerprint(_canonical(request, invite))
     value = f"{invite.id}|{fingerprint}"
     for _ in range(3):
         held = desk.parts.keys.remember(key.name, value, keep_s=key.keep_s)
         if held == value:
+            _check_new(desk, caller, invite, _Held(key, value))
+            known = _known_again(desk, invite)
+            if known is not None:  # the key that has led to it is forgotten: this may be the same request
+                desk.parts.keys.rebind(key.name, seen=value, value=f"{known.id}|{fingerprint}", keep_s=key.keep_s)
+                return known, SEEN_BEFORE
             return _make(desk, invite, deadline)
         held_id, held_print = held.split("|", 1)
         earlier = desk.parts.store.get(held_id)
         same_body = held_print == fingerprint
         in_hand = earlier is None and desk.parts.keys.age_s(key.name, keep_s=key.keep_s) < IN_HAND_S
         if in_hand and same_body:
+            check_attends(desk, caller, _place(invite), request.origin)
             return _make(desk, replace(invite, id=held_id), deadline)  # its taker died before the record, or is slow
         if in_hand or (earlier is not None and not _over(desk, key, earlier, same_body=same_body)):
             return _repeated(desk, held_id, same_body=same_body, deadline=deadline)
@@ -57,58 +73,14 @@ def take(desk: Desk, request: RoutingRequest, *, caller: str) -> tuple[Invite, i
     raise ConflictError("this request is being made by somebody else; try again", retry_after_s=1)
 
 
-def fitting_decision(desk: Desk, request: RoutingRequest, *, explained: bool = False) -> Decision:
-    """The decision, with task channels. Raises InvalidFieldsError if a step's attributes do not fit a task."""
-    directory = desk.book.names.fresh()
-    decision = desk.book.decide(request, explained=explained)
-    steps = tuple(
-        step if step.task_channel else replace(step, task_channel=_task_channel(request, directory))
-        for step in decision.plan.steps
-    )
-    decision = replace(decision, plan=replace(decision.plan, steps=steps))
-    draft = _draft(request, decision, None, None, None)
-    longest = max((characters(task_attributes(draft, step)) for step in steps), default=0)
-    if longest > MOST_CHARACTERS:
-        fault = FieldError("attributes", _too_long(longest))
-        raise InvalidFieldsError("The task's attributes are too large", errors=(fault,))
-    return decision
+def _known_again(desk: Desk, invite: Invite) -> Invite | None:
+    sid = invite.conversation_sid or invite.channel_sid
+    return known_again(desk.parts.store, invite.kind, sid) if sid else None
 
 
-def _too_long(found: int) -> str:
-    return f"with those of the rule they make {found} characters of JSON; TaskRouter allows {MOST_CHARACTERS}"
-
-
-def _task_channel(request: RoutingRequest, directory: Directory) -> str | None:
-    """Flex shows messaging tasks on ``chat``; a workspace without such a channel is left to Twilio's default."""
-    wanted = _TASK_CHANNELS.get(request.channel_type or "", "chat")
-    return wanted if wanted in (directory.task_channels or {}) else None
-
-
-def _thread(desk: Desk, request: RoutingRequest) -> tuple[str | None, str | None, str | None]:
-    """Conversation, interaction and channel: those of the request, and what we know of them beyond it."""
-    conversation_sid, channel_sid = request.conversation_sid, request.channel_sid
-    if conversation_sid is None and channel_sid is not None:
-        return desk.parts.store.conversation_of(channel_sid), request.interaction_sid, channel_sid
-    if conversation_sid is not None and channel_sid is None:
-        return conversation_sid, *(desk.parts.store.thread_of(conversation_sid) or (None, None))
-    return conversation_sid, request.interaction_sid, channel_sid
-
-
-def _draft(
-    request: RoutingRequest, decision: Decision, conversation: str | None, interaction: str | None, channel: str | None
-) -> Invite:
-    return Invite(
-        id=new_invite_id(conversation or channel or ""),
-        kind=request.kind,
-        state=State.REQUESTED,
-        created_at_ms=0,
-        request=request,
-        plan=decision.plan,
-        step=decision.step,
-        interaction_sid=interaction,
-        channel_sid=channel,
-        conversation_sid=conversation,
-    )
+def _drafted(request: RoutingRequest, decision: Decision, place: Place) -> Invite:
+    conversation, interaction, channel = place.conversation_sid, place.interaction_sid, place.channel_sid
+    return draft(request, decision, conversation=conversation, interaction=interaction, channel=channel)
 
 
 @dataclass(frozen=True)
@@ -120,6 +92,14 @@ class _Key:
     lasting: bool
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A key that we have bound, and what to."""
+
+    key: _Key
+    value: str
+
+
 def _key(desk: Desk, request: RoutingRequest, invite: Invite, caller: str) -> _Key:
     """The caller's key, else the Studio execution, else the thread for as long as its invite is open."""
     if request.idempotency_key:
@@ -128,6 +108,33 @@ def _key(desk: Desk, request: RoutingRequest, invite: Invite, caller: str) -> _K
     thread = invite.conversation_sid or invite.channel_sid
     name = f"derived:{request.kind}:{request.execution_sid or '-'}:{thread}"
     return _Key(name, max(desk.keep_s, LONGEST_TASK_S), lasting=request.execution_sid is not None)
+
+
+def _check_new(desk: Desk, caller: Caller, invite: Invite, held: _Held) -> None:
+    """Asked only of what is new: an agent who repeats a transfer may have been let go by the first one.
+
+    The key of what is refused is freed again.
+    """
+    try:
+        check_attends(desk, caller, _place(invite), invite.request.origin)
+        _refuse_present_worker(desk, invite)
+    except RouterError:
+        desk.parts.keys.rebind(held.key.name, seen=held.value, value=held.value, keep_s=1)
+        raise
+
+
+def _place(invite: Invite) -> Place:
+    return Place(invite.conversation_sid, invite.interaction_sid, invite.channel_sid)
+
+
+def _refuse_present_worker(desk: Desk, invite: Invite) -> None:
+    """A worker who is on the conversation already cannot be asked onto it by name; rules pass over them."""
+    route = invite.route
+    if invite.plan.rule != NAMED_TARGET or route is None or route.worker_sid is None:
+        return
+    if route.worker_sid in workers_present(desk.parts, _place(invite)):
+        fault = FieldError("to.worker", "is on this conversation already")
+        raise InvalidFieldsError("to.worker cannot be used", errors=(fault,))
 
 
 def _canonical(request: RoutingRequest, invite: Invite) -> RoutingRequest:
@@ -175,7 +182,7 @@ def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
     store = desk.parts.store
     written = store.create(invite, due_in_s=LOST_AFTER_S)
     if written.moved:
-        log.info("request.taken", invite=invite.id, kind=invite.kind, rule=invite.plan.rule)
+        log.info("request.taken", invite=invite.id, kind=invite.kind, rule=invite.plan.rule, by=invite.asked_by)
     elif written.state is not State.REQUESTED:
         return _repeated(desk, invite.id, same_body=True, deadline=deadline)
     try:

@@ -1,9 +1,10 @@
 """Our values as the JSON of answers. Nothing personal: attributes and names of customers stay inside."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from service.model import Invite, Route
+from service.model import Entry, Errand, Invite, Origin, Route
 from service.reconcile.rulebook import Decision
 
 TRACE_BYTES = 40_000  # every answer stays under the 64 kB that Studio parses
@@ -28,9 +29,47 @@ def invite_view(invite: Invite) -> dict[str, object]:
         "predecessor": invite.predecessor,
         "successor": invite.successor,
         "reason": invite.reason,
+        "asked_by": invite.asked_by,
         "created_at": iso(invite.created_at_ms),
         "due_at": iso(invite.due_ms),
     }
+
+
+def errand_view(errand: Errand) -> dict[str, object]:
+    """One errand as every address answers it."""
+    rings_ms = None
+    if errand.parked_at_ms is not None and errand.ask.wake_after_s is not None:
+        rings_ms = errand.parked_at_ms + errand.ask.wake_after_s * 1000
+    return {
+        "id": errand.id,
+        "kind": str(errand.kind),
+        "state": str(errand.state),
+        "outcome": errand.outcome,
+        "reason": errand.reason or None,
+        "interaction_sid": errand.interaction_sid,
+        "channel_sid": errand.channel_sid,
+        "conversation_sid": errand.conversation_sid,
+        "who": origin_view(errand.ask.who),
+        "worker_sid": errand.worker_sid,
+        "successor": errand.successor,
+        "wake_wanted": errand.wake_wanted,
+        "parked_at": iso(errand.parked_at_ms),
+        "wake_at": iso(rings_ms),
+        "attempt": errand.attempt,
+        "asked_by": errand.asked_by,
+        "created_at": iso(errand.created_at_ms),
+        "due_at": iso(errand.due_ms),
+    }
+
+
+def origin_view(who: Origin | None) -> dict[str, object] | None:
+    """The agent who is meant."""
+    return {"worker_sid": who.worker_sid, "participant_sid": who.participant_sid} if who else None
+
+
+def told_view(view: dict[str, object], history: Iterable[Entry]) -> dict[str, object]:
+    """A record's view with its history, oldest first."""
+    return view | {"history": [{"at": iso(one.at_ms), "state": one.state, "what": one.what} for one in history]}
 
 
 def route_view(route: Route) -> dict[str, object]:

@@ -12,12 +12,12 @@ log = structlog.stdlib.get_logger("service.invite")
 _REASON = "canceled by the application that asked for it"
 
 
-def cancel(parts: Parts, invite: Invite, *, now_ms: int) -> None:
+def cancel(parts: Parts, invite: Invite, *, now_ms: int, by: str = "router") -> None:
     """End the invite's task and mark it ``canceled``; its channel is judged after the grace, as after a lapse.
 
     Twilio advises against ending an interaction's task through the Task API ("Best Practices") but offers nothing
     else for an invite that is still pending while an agent is on the channel; its own template does the same.
-    Raises ConflictError if an agent has accepted, the invite has ended, or its creation is still in doubt.
+    ``by`` is who asked, for the history. Raises ConflictError if an agent has accepted, the invite has ended, or its creation is still in doubt.
     """
     if invite.state is State.CANCELED:
         return
@@ -42,7 +42,9 @@ def cancel(parts: Parts, invite: Invite, *, now_ms: int) -> None:
         raise
     guard = ("attempt", str(invite.attempt))  # a create that began in between wins
     fields = {"reason": "canceled by request", "ended_at_ms": str(ended_ms or now_ms)}
-    outcome = parts.store.move(invite.id, "canceled", due=parts.pace.grace_s, guard=guard, fields=fields)
+    outcome = parts.store.move(
+        invite.id, "canceled", due=parts.pace.grace_s, guard=guard, fields=fields, what=f"canceled by {by}"
+    )
     if not outcome.moved and outcome.state is not State.CANCELED:
         raise ConflictError(f"the invite is {outcome.state}; somebody was faster")
     log.info("invite.canceled", invite=invite.id, task=invite.task_sid)

@@ -1,4 +1,5 @@
-"""Read TaskRouter's Events API for what the callback did not bring: lost events, and everything after an empty store.
+"""Read TaskRouter's Events API for what the callback did not bring, and after a store that has forgotten something,
+find the open invites again.
 
 Event times are Twilio's; the cursor is the newest of them that was seen, so our own clock does not matter.
 """
@@ -9,15 +10,14 @@ from datetime import UTC, datetime
 import structlog
 
 from service.errors import RouterError
-from service.model import TaskEvent
-from service.reconcile.hear import hear
+from service.metrics import record
 from service.reconcile.parts import Parts
-from service.tracking.lifecycle import CAUGHT_UP, EVENT_SIGNALS
+from service.reconcile.replay import A_DAY_MINUTES, MOST_MINUTES, Heard, replay
+from service.reconcile.resync import notice, resync_some
 
 log = structlog.stdlib.get_logger("service.catch_up")
 
 OVERLAP_MS = 120_000  # events may appear in the API a little later than they happened
-FIRST_READ_MINUTES = 24 * 60
 CLOCKS_APART_MS = 15 * 60_000  # where no event tells Twilio's time, ours is taken, and may be wrong by this much
 
 
@@ -29,38 +29,36 @@ def catch_up(parts: Parts, *, every_s: float) -> int | None:
     if not parts.notes.take_turn(every_s):
         return None
     try:
-        cursor = parts.notes.read_cursor()
-        events = _read(parts, cursor)
-        words = [_hear(parts, event) for event in events]
-        start = parts.store.now_ms() - CLOCKS_APART_MS if cursor is None else cursor
-        parts.notes.write_cursor(max([start, *(event.at_ms for event in events)]))
+        heard = _hear_all(parts)
     except RouterError:
         parts.notes.give_turn_back()
         raise
-    news = sum(word == "moved" for word in words)
-    log.log(logging.INFO if news else logging.DEBUG, "catch_up.done", read=len(words), news=news)
-    return news
+    record.caught_up("done")
+    log.log(logging.INFO if heard.news else logging.DEBUG, "catch_up.done", read=heard.read, news=heard.news)
+    if parts.notes.resync_wanted():
+        resync_some(parts)  # a fault of it is one of the catch-up; the events are heard all the same
+    return heard.news
 
 
-def _hear(parts: Parts, event: TaskEvent) -> str:
-    try:
-        return hear(parts, event).word
-    except RouterError:
-        raise
-    except Exception:
-        log.exception("event.broken", event_sid=event.sid, type=event.type)  # the others must still be heard
-        return "broken"
+def _hear_all(parts: Parts) -> Heard:
+    now_ms = parts.store.now_ms()
+    forgotten = notice(parts, now_ms)
+    if forgotten:
+        log.warning("store.forgot", why=forgotten)
+        parts.notes.want_resync(forgotten)  # before the marks that would hide it
+    cursor = parts.notes.read_cursor()
+    if cursor is None or forgotten:
+        heard = replay(parts, minutes=_minutes_back(cursor, now_ms))
+        cursor = now_ms - CLOCKS_APART_MS
+    else:
+        heard = replay(parts, since=datetime.fromtimestamp((cursor - OVERLAP_MS) / 1000, tz=UTC))
+    parts.notes.write_cursor(max(cursor, heard.newest_ms or cursor))
+    parts.census.caught_up(now_ms)
+    parts.notes.write_beats(now_ms)
+    return heard
 
 
-def _read(parts: Parts, cursor: int | None) -> list[TaskEvent]:
-    """Everything since the cursor, oldest first; what ended unserved after all else, so that it is judged with the rest
-    known already."""
-    found: dict[str, TaskEvent] = {}
-    for event_type in CAUGHT_UP:
-        if cursor is None:
-            events = parts.taskrouter.events(event_type=event_type, minutes=FIRST_READ_MINUTES)
-        else:
-            since = datetime.fromtimestamp((cursor - OVERLAP_MS) / 1000, tz=UTC)
-            events = parts.taskrouter.events(event_type=event_type, since=since)
-        found.update((event.sid, event) for event in events)
-    return sorted(found.values(), key=lambda event: (EVENT_SIGNALS[event.type] == "lapsed", event.at_ms, event.sid))
+def _minutes_back(cursor: int | None, now_ms: int) -> int:
+    """A day, or as far as the last catch-up is away if that is more."""
+    away_ms = 0 if cursor is None else now_ms - cursor + CLOCKS_APART_MS
+    return min(max(A_DAY_MINUTES, away_ms // 60_000), MOST_MINUTES)

@@ -27,7 +27,9 @@ def past_requests(store: Store) -> Iterator[str]:
 
 def _body(invite: Invite) -> dict[str, object]:
     body = asdict_request(invite.request)
-    origin, to = body.pop("origin", None), body.pop("to", None)
+    origin, to, carried = body.pop("origin", None), body.pop("to", None), body.pop("carried", None)
+    if carried:
+        body["attributes"] = {**carried, **invite.request.attributes}  # type: ignore[dict-item]  # a JSON object
     if isinstance(origin, dict):
         body["from"] = {name: value for name, value in origin.items() if value is not None}
     if isinstance(to, dict):

@@ -4,22 +4,29 @@ The intent is in the store before the call and says when a call was begun. An an
 Twilio, by our id in the task's attributes; only what is surely not there after ``settle_s`` is asked for again.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import structlog
 
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
-from service.flex.attributes import task_attributes
+from service.flex.attributes import MOST_CHARACTERS, characters, task_attributes
 from service.flex.gateway import Made
+from service.metrics import record
 from service.model import Invite, Route, State, Thread
+from service.reconcile.attended import Place, may_carry, read_carried, workers_present
 from service.reconcile.parts import Parts
+from service.rules.carried import LINKED
 from service.tracking.arrival import Pace
+from service.tracking.records import fields_of
 from service.tracking.store import NONE
 
 log = structlog.stdlib.get_logger("service.invite")
 
 FIRST_LOOK_S = 2.0
 LONGEST_WAIT_S = 60.0
+PRESENT_ROOM = 160  # characters that are kept free for a list of four workers
+CARRY_TRIES = 3  # then the old task's attributes are done without: nobody is to wait for them any longer
 
 
 def fulfil(parts: Parts, invite: Invite, *, now_ms: int) -> None:
@@ -69,6 +76,8 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> Ma
         due = parts.pace.grace_s if judged else NONE
         fields = {"reason": error.detail, "ended_at_ms": str(now_ms)}
         parts.store.move(invite.id, "refused" if told else "lapsed", due=due, fields=fields)
+        if not told:
+            record.lapsed("refused")
         log.error("invite.refused", invite=invite.id, why=error.detail)
     else:
         confirm(parts, invite, made)
@@ -152,9 +161,11 @@ def _made_of(task_sid: str, thread: Thread | None) -> Made:
 
 
 def _create(parts: Parts, invite: Invite, route: Route) -> Made:
-    attributes = task_attributes(invite, route)
+    invite = _carrying(parts, invite)
     if not (invite.interaction_sid and invite.channel_sid):
         return _create_interaction(parts, invite, route)
+    present = workers_present(parts, Place(invite.conversation_sid, invite.interaction_sid, invite.channel_sid))
+    attributes = task_attributes(invite, route, present=present)
     try:
         return parts.gateway.create_invite(invite.interaction_sid, invite.channel_sid, route, attributes)
     except TwilioRefusedError:
@@ -173,3 +184,35 @@ def _create_interaction(parts: Parts, invite: Invite, route: Route) -> Made:
         invite.conversation_sid, invite.request.channel_type or "web", route, task_attributes(invite, route)
     )
     return replace(made, conversation_sid=invite.conversation_sid)
+
+
+def _carrying(parts: Parts, invite: Invite) -> Invite:
+    """The invite with what its agent's task carries, where the door could not read that. Written down at once: the next
+    step of the ladder finds it there, even if the old task is gone by then.
+
+    Raises TwilioUnavailableError where it cannot be read now; no create is out then, so all can be repeated.
+    """
+    if not may_carry(invite.request):
+        return invite
+    place = Place(invite.conversation_sid, invite.interaction_sid, invite.channel_sid)
+    try:
+        found = read_carried(parts, invite.request, place)
+    except (TwilioUnavailableError, TwilioAmbiguousError) as error:
+        if invite.attempt < CARRY_TRIES:
+            raise TwilioUnavailableError(error.detail, retry_after_s=error.retry_after_s) from None
+        log.warning("invite.carries_nothing", invite=invite.id, why=error.detail)
+        found = {}
+    carrying = _as_far_as_it_fits(invite, found)
+    parts.store.touch(invite.id, State.REQUESTED, fields={"request": fields_of(carrying)["request"]})
+    return carrying
+
+
+def _as_far_as_it_fits(invite: Invite, found: Mapping[str, object]) -> Invite:
+    """Nobody can be told any more that it is too long, so the longest attributes stay behind, the links last."""
+    kept = dict(found)
+    while True:
+        carrying = replace(invite, request=replace(invite.request, carried=kept))
+        longest = max(characters(task_attributes(carrying, step)) for step in invite.plan.steps[invite.step :])
+        if longest <= MOST_CHARACTERS - PRESENT_ROOM or not kept:
+            return carrying
+        del kept[max(kept, key=lambda name: (name not in LINKED, characters({name: kept[name]})))]

@@ -3,6 +3,7 @@
 import structlog
 
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
+from service.metrics import record
 from service.model import Invite, State
 from service.reconcile.observe import has_step, objection, observe
 from service.reconcile.parts import Parts
@@ -28,6 +29,7 @@ def judge_channel(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) 
     verdict = _verdict(parts, invite, step)
     if verdict.act is Act.CLOSE and _say_farewell(parts, book, invite):
         verdict = _verdict(parts, invite, step)  # time has passed: look again before closing
+    record.judged(verdict.act, verdict.reason)
     log.info("channel.judged", invite=invite.id, channel=invite.channel_sid, act=verdict.act, why=verdict.reason)
     _act(parts, invite, verdict, step)
 
@@ -70,7 +72,7 @@ def _say_farewell(parts: Parts, book: Rulebook, invite: Invite) -> bool:
     noted = parts.store.touch(invite.id, State.LAPSED, guard=("farewell_sent", "0"), fields={"farewell_sent": "1"})
     if noted.moved:
         try:
-            parts.gateway.send_message(invite.conversation_sid, book.farewell(text))
+            parts.conversations.send_message(invite.conversation_sid, book.farewell(text))
         except (TwilioRefusedError, TwilioAmbiguousError, TwilioUnavailableError) as error:
             log.warning("farewell.failed", invite=invite.id, why=error.detail)
     return True
@@ -89,11 +91,11 @@ def _close_channel(parts: Parts, invite: Invite) -> None:
 
 def _close_conversation(parts: Parts, invite: Invite) -> None:
     sid = invite.conversation_sid
-    if sid and parts.gateway.conversation_state(sid) not in (None, "closed"):
+    if sid and parts.conversations.state(sid) not in (None, "closed"):
         try:
-            parts.gateway.close_conversation(sid)
+            parts.conversations.close(sid)
         except TwilioRefusedError:
-            if parts.gateway.conversation_state(sid) not in (None, "closed"):
+            if parts.conversations.state(sid) not in (None, "closed"):
                 raise
 
 
@@ -107,7 +109,8 @@ def _take_step(parts: Parts, invite: Invite, step: int) -> None:
         id=successor, kind=invite.kind, state=State.REQUESTED, created_at_ms=0, request=invite.request,
         plan=invite.plan, step=step, interaction_sid=invite.interaction_sid,
         channel_sid=invite.channel_sid, conversation_sid=invite.conversation_sid, predecessor=invite.id,
-        old_agent_gone=invite.old_agent_gone, ladder_at_ms=invite.ladder_at_ms or invite.created_at_ms,
+        old_agent_gone=invite.old_agent_gone, asked_by=invite.asked_by,
+        ladder_at_ms=invite.ladder_at_ms or invite.created_at_ms,
     )  # fmt: skip
     parts.store.create(heir, due_in_s=0)
     _finish(parts, invite, "superseded", reason="next step")
@@ -118,4 +121,5 @@ def _finish(parts: Parts, invite: Invite, signal: str, *, reason: str) -> None:
         parts.store.move(invite.id, signal, due=NONE)
     else:  # failed and canceled stay what they are; only their channel was still to be judged
         parts.store.touch(invite.id, invite.state, due=NONE)
+    record.finished(signal, reason)
     log.info(f"invite.{signal}", invite=invite.id, task=invite.task_sid, why=reason)

@@ -10,8 +10,10 @@ import structlog
 
 from service.errors import RouterError
 from service.flex.http import budget
+from service.flex.statistics import WorkerNow
 from service.model import RoutingRequest
 from service.reconcile.parts import Parts
+from service.rules.carried import attributes_of
 from service.rules.resolve import QUEUE, Directory
 from service.tracking.figures import Aged, customer_key
 
@@ -40,7 +42,7 @@ class Live:
         return {**seen.value, "age_s": round(seen.age_s, 1)} if seen else None
 
     def last_worker(self) -> Mapping[str, object] | None:
-        """sid, available and minutes_ago of the worker who last took this conversation, or this customer's last one."""
+        """sid, available, activity and minutes_ago of the worker who last took this conversation, or this customer."""
         try:
             found = self.parts.figures.last_worker(_whose(self.request))
         except RouterError as error:
@@ -49,9 +51,21 @@ class Live:
         if found is None:
             return None
         worker_sid, seconds = found
-        seen = self._read(worker_sid, lambda: {"available": self.parts.statistics.worker_available(worker_sid)})
-        available = seen.value["available"] if seen else None
-        return {"sid": worker_sid, "available": available, "minutes_ago": int(seconds // 60)}
+        seen = self._read(worker_sid, lambda: _at_work(self.parts.statistics.worker(worker_sid)))
+        now = seen.value if seen else {}
+        return {
+            "sid": worker_sid,
+            "available": now.get("available"),
+            "activity": self._activity(now),
+            "minutes_ago": int(seconds // 60),
+        }
+
+    def _activity(self, now: Mapping[str, object]) -> str | None:
+        """The worker's activity by the name that the rules have for it."""
+        sid, written = now.get("activity_sid"), now.get("activity")
+        if not isinstance(sid, str) or not isinstance(written, str):
+            return None
+        return self.directory.activity(sid, written) if self.directory else written
 
     def _read(self, what: str, fetch: Callable[[], dict[str, object]]) -> Aged | None:
         held: Aged | None = None
@@ -80,7 +94,12 @@ class Live:
         return None
 
 
+def _at_work(worker: WorkerNow | None) -> dict[str, object]:
+    """Null where there is no such worker any more."""
+    return asdict(worker) if worker else {"available": None}
+
+
 def _whose(request: RoutingRequest) -> list[str]:
     names = [request.conversation_sid] if request.conversation_sid else []
-    address = request.attributes.get("customerAddress")
+    address = attributes_of(request).get("customerAddress")
     return [*names, customer_key(address)] if isinstance(address, str) and address else names

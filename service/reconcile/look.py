@@ -5,11 +5,15 @@ from dataclasses import replace
 import structlog
 
 from service.errors import TwilioRefusedError
-from service.model import Invite, Mode, Release, State
+from service.flex.gateway import Participant
+from service.metrics import record
+from service.model import ErrandKind, ErrandState, Invite, Mode, Release, State
 from service.reconcile.fulfil import find, pace_of, sids_of
+from service.reconcile.leaving import note_let_go
 from service.reconcile.parts import Parts
 from service.reconcile.recheck import call_off, is_passed_over
 from service.reconcile.rulebook import Rulebook
+from service.reconcile.settling import find_person
 from service.tracking.lifecycle import EVENT_SIGNALS
 
 log = structlog.stdlib.get_logger("service.invite")
@@ -27,9 +31,7 @@ def look_at_open(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) -
     """
     if invite.task_sid is None:
         invite = _with_task(parts, invite, now_ms)
-    if waits_for_release(invite) and not release_old_agent(parts, invite):
-        parts.store.touch(invite.id, invite.state, due=SETUP_WAIT_S)
-        return
+    held_back = waits_for_release(invite) and not release_old_agent(parts, invite)
     seen = _seen(parts, invite, now_ms) if invite.task_sid else None
     if seen is None and is_passed_over(parts, book, invite, now_ms=now_ms):
         call_off(parts, invite)
@@ -38,22 +40,25 @@ def look_at_open(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) -
             _pass_over(parts, invite, seen[1])
             return
     if seen is None:
-        _wait(parts, invite)
+        _wait(parts, invite, held_back=held_back)
         return
     signal, at_ms = seen
     fields = {"ended_at_ms": str(at_ms)} if at_ms is not None and signal in ("completed", "lapsed") else {}
     if signal == "lapsed":
         fields["reason"] = "seen at Twilio"
-    outcome = parts.store.move(invite.id, signal, due=parts.pace.due_after(signal, invite.kind), fields=fields)
+    due = parts.pace.due_after(signal, invite.kind)
+    outcome = parts.store.move(invite.id, signal, due=due, fields=fields, what=f"{signal}, seen at Twilio")
     if outcome.moved:
+        if signal == "lapsed":
+            record.lapsed("look")
         log.info(f"invite.{outcome.state}", invite=invite.id, task=invite.task_sid, by="look")
     else:
-        parts.store.touch(invite.id, invite.state, due=parts.pace.look_s)
+        _wait(parts, invite, held_back=held_back)
 
 
-def _wait(parts: Parts, invite: Invite) -> None:
+def _wait(parts: Parts, invite: Invite, *, held_back: bool) -> None:
     pace = pace_of(parts, invite) if invite.state is State.PENDING else parts.pace
-    parts.store.touch(invite.id, invite.state, due=pace.look_s)
+    parts.store.touch(invite.id, invite.state, due=SETUP_WAIT_S if held_back else pace.look_s)
 
 
 def _seen(parts: Parts, invite: Invite, now_ms: int) -> tuple[str, int | None] | None:
@@ -80,6 +85,7 @@ def _pass_over(parts: Parts, invite: Invite, at_ms: int | None) -> None:
     fields = {"reason": _RECHECKED} | ({} if at_ms is None else {"ended_at_ms": str(at_ms)})
     if not parts.store.move(invite.id, "lapsed", due=0, fields=fields).moved:
         parts.store.touch(invite.id, State.LAPSED, due=0, fields=fields)  # its event was faster
+    record.lapsed(_RECHECKED)
     log.info("invite.lapsed", invite=invite.id, task=invite.task_sid, by=_RECHECKED)
 
 
@@ -99,11 +105,11 @@ def waits_for_release(invite: Invite) -> bool:
     request = invite.request
     if request.mode is not Mode.COLD or request.origin is None or invite.old_agent_gone:
         return False
-    return request.release is Release.IMMEDIATELY or invite.state is State.ACCEPTED
+    return invite.release is not Release.ON_ACCEPT or invite.state is State.ACCEPTED
 
 
 def release_old_agent(parts: Parts, invite: Invite) -> bool:
-    """Take the agent who transferred off the channel. False if the new agent is not there yet: wait.
+    """Take the agent who transferred off the channel. False if nobody else is sure to have the customer yet: wait.
 
     Closing the participant ends that agent's task and leaves the channel open; a second closing finds nobody.
     """
@@ -111,24 +117,36 @@ def release_old_agent(parts: Parts, invite: Invite) -> bool:
     if origin is None or invite.interaction_sid is None or invite.channel_sid is None:
         return True
     present = [p for p in parts.gateway.participants(invite.interaction_sid, invite.channel_sid) if p.type == "agent"]
-    newcomer = any(person.task_sid == invite.task_sid for person in present)
-    if not newcomer and invite.request.release is not Release.IMMEDIATELY:
+    if not _is_taken_over(parts, invite, present):
         return False
     for person in present:
         named = person.sid == origin.participant_sid or (origin.worker_sid and person.worker_sid == origin.worker_sid)
         if named and person.task_sid != invite.task_sid:
-            _note_let_go(parts, person.task_sid)
+            note_let_go(parts, person.task_sid)
             _close(parts, invite, person.sid)
-    parts.store.touch(invite.id, invite.state, fields={"old_agent_gone": "1"})
+    parts.store.touch(invite.id, invite.state, fields={"old_agent_gone": "1"}, what="old agent released")
     return True
 
 
-def _note_let_go(parts: Parts, task_sid: str | None) -> None:
-    """Written before the act: when this agent's task is completed, that is our doing and no leaving on purpose."""
-    invite_id = parts.store.id_of_task(task_sid) if task_sid else None
-    theirs = parts.store.get(invite_id) if invite_id else None
-    if theirs is not None:
-        parts.store.touch(theirs.id, theirs.state, fields={"let_go": "1"})
+def _is_taken_over(parts: Parts, invite: Invite, present: list[Participant]) -> bool:
+    """The newcomer is there and will stay, or the task is where the request wants it before the old agent goes."""
+    if invite.release is Release.IMMEDIATELY:
+        return True
+    newcomer = next((person for person in present if person.task_sid == invite.task_sid), None)
+    if newcomer is not None:
+        return not _wants_to_leave(parts, invite, newcomer)
+    if invite.release is not Release.QUEUED or invite.state is not State.PENDING or invite.task_sid is None:
+        return False
+    task = parts.taskrouter.task(invite.task_sid)
+    return task is not None and task.status in ("pending", "reserved") and task.queue_sid is not None
+
+
+def _wants_to_leave(parts: Parts, invite: Invite, newcomer: Participant) -> bool:
+    """True while an errand is to take the newcomer off: it is settled first, lest both go."""
+    goes = (ErrandKind.LEAVE, ErrandKind.REMOVE)
+    errands = parts.errands.of_anchor(str(invite.channel_sid))
+    under_way = [one for one in errands if one.state is ErrandState.TAKEN and one.kind in goes]
+    return any(find_person([newcomer], one.ask.who) is not None for one in under_way)
 
 
 def _close(parts: Parts, invite: Invite, participant_sid: str) -> None:

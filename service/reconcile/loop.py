@@ -10,13 +10,17 @@ import structlog
 
 from service.errors import RouterError
 from service.flex.http import budget
+from service.metrics import record
 from service.model import Invite, State
 from service.reconcile.catch_up import catch_up
+from service.reconcile.errands import work_errand
 from service.reconcile.fulfil import fulfil
 from service.reconcile.lapse import judge_channel
 from service.reconcile.look import look_at_open
 from service.reconcile.parts import Parts
+from service.reconcile.readings import refresh_rules
 from service.reconcile.rulebook import Rulebook
+from service.tracking.errand_records import is_errand_id
 from service.tracking.store import NONE
 
 log = structlog.stdlib.get_logger("service.reconcile")
@@ -63,7 +67,7 @@ class Reconciler:
     def step(self) -> int:
         """One turn: start the chores whose time has come and as much due work as there are free hands."""
         self._start_chores()
-        self.book.rules.refresh(time.time_ns() // 1_000_000)
+        refresh_rules(self.book, time.time_ns() // 1_000_000)
         started = 0
         for partition in self.parts.store.due_partitions():
             free = self._take_free(PAGE)
@@ -100,7 +104,8 @@ class Reconciler:
 
     def _work_and_free(self, invite_id: str, now_ms: int) -> None:
         try:
-            work(self.parts, self.book, invite_id, now_ms=now_ms)
+            with record.piece_of_work("errand" if is_errand_id(invite_id) else "invite"):
+                work(self.parts, self.book, invite_id, now_ms=now_ms)
         finally:
             self._free.release()
 
@@ -120,8 +125,10 @@ class Reconciler:
         try:
             catch_up(self.parts, every_s=self.catch_up_every_s)  # each call has its own time limit
         except RouterError as error:
+            record.caught_up("failed")
             log.warning("catch_up.failed", why=error.detail)
         except Exception:
+            record.caught_up("broken")
             log.exception("catch_up.broken")
 
     def _refresh_names(self) -> None:
@@ -138,6 +145,10 @@ class Reconciler:
 def work(parts: Parts, book: Rulebook, invite_id: str, *, now_ms: int) -> None:
     """Bring one claimed invite a step further. A fault postpones it; the claim itself has postponed it already."""
     try:
+        if is_errand_id(invite_id):
+            with budget(parts.call_s):
+                work_errand(parts, book, invite_id, now_ms=now_ms)
+            return
         invite = parts.store.get(invite_id)
         if invite is None:
             parts.store.drop_due(invite_id)
@@ -147,9 +158,11 @@ def work(parts: Parts, book: Rulebook, invite_id: str, *, now_ms: int) -> None:
     except RouterError as error:
         level = logging.WARNING if error.retryable else logging.ERROR
         log.log(level, "work.postponed", invite=invite_id, why=error.detail)
+        record.work_failed("postponed")
         _postpone(parts, invite_id, error)
     except Exception:
         # a record that this code cannot handle must not stop the others; its lease brings it back
+        record.work_failed("broken")
         log.exception("work.broken", invite=invite_id)
 
 
@@ -166,8 +179,17 @@ def _handle(parts: Parts, book: Rulebook, invite: Invite, now_ms: int) -> None:
 
 def _postpone(parts: Parts, invite_id: str, error: RouterError) -> None:
     try:
+        if is_errand_id(invite_id):
+            _postpone_errand(parts, invite_id, error)
+            return
         invite = parts.store.get(invite_id)
         if invite is not None:
             parts.store.touch(invite_id, invite.state, due=max(error.retry_after_s or 0, AFTER_FAULT_S))
     except RouterError:
         log.warning("work.left_to_lease", invite=invite_id)
+
+
+def _postpone_errand(parts: Parts, errand_id: str, error: RouterError) -> None:
+    errand = parts.errands.get(errand_id)
+    if errand is not None:
+        parts.errands.touch(errand_id, errand.state, due=max(error.retry_after_s or 0, AFTER_FAULT_S))

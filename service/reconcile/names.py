@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import structlog
 
@@ -14,6 +14,7 @@ from service.rules.resolve import Directory
 
 log = structlog.stdlib.get_logger("service.names")
 
+KINDS = tuple(one.name for one in fields(Directory))
 NAMES_EVERY_S = 60.0
 FIRST_WAIT_S = 3.0
 AGAIN_S = 2.0
@@ -58,7 +59,7 @@ class Names:
             with budget(ASK_S):
                 names = self.parts.taskrouter.names()
             self.parts.notes.write_names(names)
-        self._take(Directory(**names))
+        self._take(Directory(**{kind: names.get(kind, {}) for kind in KINDS}))  # others may know more kinds, or fewer
         self._read_at = time.monotonic()
 
     def _take(self, workspace: Directory) -> None:

@@ -3,7 +3,7 @@
 from service.errors import TwilioUnavailableError
 from service.flex.gateway import Participant
 from service.flex.taskrouter import Task
-from service.model import Invite, State
+from service.model import ErrandState, Invite, State
 from service.reconcile.parts import Parts
 from service.reconcile.verdict import Act, ChannelLook, Verdict
 from service.tracking.arrival import adopt_task
@@ -26,17 +26,21 @@ def observe(parts: Parts, invite: Invite) -> ChannelLook:
     tracked = {other.task_sid for other in others}
     followed = [task for task in live if task.sid in tracked or _follow(parts, task)]
     sid = invite.conversation_sid
+    answering = sum(_answers_for(other, invite) for other in others)
+    unsettled = sum(_is_stale(other, live) for other in others)
     return ChannelLook(
         channel_status=status,
-        conversation_state=parts.gateway.conversation_state(sid) if sid else None,
+        conversation_state=parts.conversations.state(sid) if sid else None,
         people=tuple(person.type for person in people if _may_serve(person)),
         own_task=own.status if own else None,
         live_tasks=tuple(task.sid for task in followed),
         unfollowed=len(live) - len(followed),
-        other_invites=sum(_answers_for(other, invite) for other in others),
-        unsettled=sum(_is_stale(other, live) for other in others),
+        other_invites=answering,
+        unsettled=unsettled,
         watched=any(other.state is State.LAPSED and other.id < invite.id for other in others),
         left_since=any(_left_since(other, invite) for other in others),
+        held_by_asker=not answering and not unsettled and _held_by_asker(invite, people, live),
+        parked=_parked(parts, invite),
         settling=invite.looks < SETTLING_LOOKS,
     )
 
@@ -77,6 +81,25 @@ def others_of(parts: Parts, invite: Invite) -> list[Invite]:
 def has_step(invite: Invite) -> bool:
     """True if the rule has a further step for this invite."""
     return invite.state is State.LAPSED and invite.step + 1 < len(invite.plan.steps)
+
+
+def _held_by_asker(invite: Invite, people: list[Participant], live: list[Task]) -> bool:
+    """True if the agent who asked for this transfer is there, and nobody and nothing else is."""
+    origin = invite.request.origin
+    serving = [person for person in people if _may_serve(person)]
+    tasks = {person.task_sid for person in serving}
+    if origin is None or not serving or not all(task.sid in tasks for task in live):
+        return False
+    return all(one.sid == origin.participant_sid or one.worker_sid == (origin.worker_sid or "") for one in serving)
+
+
+def _parked(parts: Parts, invite: Invite) -> bool:
+    """True if a parked conversation is left to its errand: also while an invite to wake it has yet to be made."""
+    waking = invite.task_sid is None
+    return any(
+        errand.state is ErrandState.PARKED or (errand.state is ErrandState.WAKING and waking)
+        for errand in parts.errands.of_anchor(str(invite.channel_sid))
+    )
 
 
 def _answers_for(other: Invite, invite: Invite) -> bool:

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from service.flex.conversations import Conversations
 from service.flex.gateway import Gateway
 from service.flex.statistics import Statistics
 from service.flex.taskrouter import TaskRouter
 from service.tracking.arrival import Pace
+from service.tracking.census import Census
+from service.tracking.errands import Errands
 from service.tracking.figures import Figures
 from service.tracking.idempotency import IdempotencyKeys
 from service.tracking.notes import Notes
@@ -17,13 +20,18 @@ class Parts:
     """The store, Twilio, and the paces. One per process; safe to share between threads."""
 
     store: Store
+    errands: Errands
     keys: IdempotencyKeys
     notes: Notes
+    census: Census
     figures: Figures
     statistics: Statistics
     gateway: Gateway
+    conversations: Conversations
     taskrouter: TaskRouter
     pace: Pace
     settle_s: float = 20.0  # how long a create without an answer is looked for
     lease_s: float = 60.0  # how long claimed work is ours; longer than any piece of work takes
+    wake_url: str = ""  # where Conversations tells of messages in parked conversations
+    parked_look_s: float = 900.0  # how often a parked conversation is compared with Twilio
     call_s: float = 10.0  # budget of one piece of work's calls to Twilio

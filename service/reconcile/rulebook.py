@@ -1,13 +1,14 @@
 """The rules applied to the world as it is now: to a request that comes in, and to the next step of one that lapsed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
 
 from service.errors import ConfigurationError, RouterError, TwilioUnavailableError
-from service.model import Invite, Kind, Plan, RoutingRequest
+from service.model import Invite, Kind, Plan, Route, RoutingRequest
+from service.reconcile.attended import Place, place_of, workers_present
 from service.reconcile.live import Live
 from service.reconcile.names import Names
 from service.reconcile.parts import Parts
@@ -58,7 +59,7 @@ class Rulebook:
         facts = self._facts(request, ruleset, directory)
         rule = decide(ruleset, facts)
         plan = replace(_plan(rule, ruleset, directory, facts), trace=stored_trace(ruleset, facts))
-        first = next_step(plan.steps, 0, facts)
+        first = next_step(plan.steps, 0, facts, self._present(plan.steps, request))
         # Where every step is to be skipped the last one is tried all the same: somebody must be asked.
         step = first if first is not None else len(plan.steps) - 1
         return Decision(plan, step, explain(ruleset, facts) if explained else ())
@@ -71,14 +72,23 @@ class Rulebook:
         plan, began_ms = invite.plan, invite.ladder_at_ms or invite.created_at_ms
         if plan.give_up_s is not None and now_ms - began_ms >= plan.give_up_s * 1000:
             return None
-        if all(step.skip_if is None for step in plan.steps[start:]):
-            return start if start < len(plan.steps) else None
-        return next_step(plan.steps, start, self._facts(invite.request, self.current, self._directory()))
+        left = plan.steps[start:]
+        if all(step.skip_if is None and step.worker_sid is None for step in left):
+            return start if left else None
+        present = self._present(left, Place(invite.conversation_sid, invite.interaction_sid, invite.channel_sid))
+        return next_step(plan.steps, start, self._facts(invite.request, self.current, self._directory()), present)
 
     def farewell(self, text: str) -> str:
         """A rule's last words with the opening times filled in."""
         ruleset = self.current
         return farewell_text(text, ruleset.calendars if ruleset else {}, datetime.now(UTC))
+
+    def _present(self, steps: Sequence[Route], where: RoutingRequest | Place) -> tuple[str, ...]:
+        """The workers who are there already; looked for only where a step asks for one worker."""
+        if all(step.worker_sid is None for step in steps):
+            return ()
+        place = where if isinstance(where, Place) else place_of(self.parts.store, where)
+        return workers_present(self.parts, place)
 
     def _directory(self) -> Directory | None:
         try:

@@ -39,6 +39,8 @@ class ChannelLook:
     other_invites: int = 0  # our other records of this conversation that are still to be judged in their turn
     watched: bool = False  # another lapsed record of ours watches this conversation already
     left_since: bool = False  # an agent has served this conversation and left it since the lapse
+    held_by_asker: bool = False  # nobody but the agent whose transfer came to nothing: they have the customer still
+    parked: bool = False  # an errand of ours waits for the customer's next message
     settling: bool = True  # the channel may still be getting into shape; False once that has taken too long
 
 
@@ -59,9 +61,11 @@ def judge(look: ChannelLook, *, steps_left: bool, on_lapse: str) -> Verdict:
     return (
         _ended(look)
         or _own_task(look)
+        or _held(look, steps_left=steps_left)
         or _followed_elsewhere(look)
         or _not_now(look)
         or (Verdict(Act.NEXT_STEP, "the rule has another step") if steps_left else None)
+        or (Verdict(Act.RELEASE, "it is parked") if look.parked else None)
         or (Verdict(Act.RELEASE, "the rule leaves it open") if on_lapse == "leave" else None)
         or Verdict(Act.CLOSE, "no agent and no live task")
     )
@@ -86,6 +90,15 @@ def _own_task(look: ChannelLook) -> Verdict | None:
     if look.own_task == "completed":
         return Verdict(Act.RELEASE, "its task was served to its end")
     return None
+
+
+def _held(look: ChannelLook, *, steps_left: bool) -> Verdict | None:
+    """A transfer that nobody took: the next ones are asked while the agent stays, and after the last one they stay."""
+    if not look.held_by_asker:
+        return None
+    if steps_left:
+        return Verdict(Act.NEXT_STEP, "the rule has another step, and the agent who asked waits with the customer")
+    return Verdict(Act.RELEASE, "the agent who asked keeps the customer")
 
 
 def _followed_elsewhere(look: ChannelLook) -> Verdict | None:

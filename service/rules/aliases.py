@@ -1,7 +1,7 @@
 """The names of one environment: what the rules write, and what that workspace calls it. One rules file then serves all.
 
-``config/aliases.test.yaml``: for each kind of target (workflows, queues, workers, task_channels) the name or SID in the
-workspace, by the name in the rules. An alias goes before a name that the workspace has of its own.
+``config/aliases.test.yaml``: for each kind of name (workflows, queues, workers, task_channels, activities) the name or
+SID in the workspace, by the name in the rules. An alias goes before a name that the workspace has of its own.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,17 @@ from pydantic import Field
 from service.rules.checking import Shape, checked
 from service.rules.document import Tree, read_document
 from service.rules.faults import Fault, RulesError, Source, source_of
-from service.rules.resolve import QUEUE, TASK_CHANNEL, WORKER, WORKFLOW, Directory, TargetKind, missing, targets_in
+from service.rules.resolve import (
+    ACTIVITY,
+    QUEUE,
+    TASK_CHANNEL,
+    WORKER,
+    WORKFLOW,
+    Directory,
+    TargetKind,
+    missing,
+    targets_in,
+)
 from service.rules.ruleset import Named, RuleSet
 from service.rules.shape import Named as NamedText
 
@@ -22,6 +32,7 @@ SECTIONS: Mapping[str, TargetKind] = {
     "queues": QUEUE,
     "workers": WORKER,
     "task_channels": TASK_CHANNEL,
+    "activities": ACTIVITY,
 }
 _HELP = "the name or SID in the workspace, by the name in the rules"
 
@@ -34,6 +45,7 @@ class AliasesShape(Shape):
     queues: dict[str, NamedText] = Field(default_factory=dict, description=_HELP)
     workers: dict[str, NamedText] = Field(default_factory=dict, description=_HELP)
     task_channels: dict[str, NamedText] = Field(default_factory=dict, description=_HELP)
+    activities: dict[str, NamedText] = Field(default_factory=dict, description=_HELP)
 
 
 @dataclass(frozen=True)
@@ -61,11 +73,12 @@ def _named(tree: Tree) -> Mapping[str, Named]:
 
 def with_aliases(directory: Directory, aliases: Aliases) -> Directory:
     """The directory in which the rules' names stand for what the aliases say; those that lead nowhere are left out."""
-    kinds = {"workflows": directory.workflows, "queues": directory.queues, "workers": directory.workers,
-             "task_channels": directory.task_channels}  # fmt: skip
+    kinds = {section: directory.names(kind) for section, kind in SECTIONS.items()}
     for section, kind in SECTIONS.items():
         named = {name: directory.sid_of(kind, there.text) for name, there in aliases.sections.get(section, {}).items()}
-        kinds[section] = {**kinds[section], **{name: sid for name, sid in named.items() if sid is not None}}
+        aliased = {name: sid for name, sid in named.items() if sid is not None}
+        own = {name: sid for name, sid in kinds[section].items() if name not in aliased}
+        kinds[section] = {**own, **aliased}  # in this order: see Directory.activity
     return Directory(**kinds)
 
 

@@ -1,6 +1,6 @@
 """The text of a condition into an expression, each complaint in its place; and what all parts of a file are read by."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -8,8 +8,9 @@ from service.rules.calendars import Calendar
 from service.rules.document import Tree
 from service.rules.expression import ExpressionError, compile_expression
 from service.rules.expression.parser import QUEUES
-from service.rules.expression.tree import Path
+from service.rules.expression.tree import Compare, ListLiteral, Literal, Path, comparisons_in
 from service.rules.faults import Fault, Place, Source
+from service.rules.live import ACTIVITY
 from service.rules.ruleset import Condition, Named
 from service.rules.vocabulary import Vocabulary
 
@@ -53,6 +54,27 @@ def asked_queues(conditions: Iterable[Condition | None]) -> tuple[Named, ...]:
         for path in condition.expression.paths
         if path.lazy and path.steps[0] == QUEUES
     )
+
+
+def named_activities(conditions: Iterable[Condition | None]) -> tuple[Named, ...]:
+    """The activities that the conditions compare the last worker's with, as they are written there."""
+    return tuple(
+        Named(text, condition.places(constant.start, constant.end - constant.start))
+        for condition in conditions
+        if condition
+        for comparison in comparisons_in(condition.expression.tree)
+        for constant in _compared_with_activity(comparison)
+        for text in (constant.values if isinstance(constant, ListLiteral) else (constant.value,))
+        if isinstance(text, str)
+    )
+
+
+def _compared_with_activity(comparison: Compare) -> Iterator[Literal | ListLiteral]:
+    """The constants of a comparison that asks which activity it is; CONTAINS and MATCHES ask for parts of a name."""
+    if comparison.operator in ("==", "!=", "IN", "NOT IN"):
+        for one, other in ((comparison.left, comparison.right), (comparison.right, comparison.left)):
+            if isinstance(one, Path) and one.name == ACTIVITY and not isinstance(other, Path):
+                yield other
 
 
 def _name_place(condition: Condition, path: Path) -> Place:

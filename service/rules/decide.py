@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache
 
 from service.model import RoutingRequest
+from service.rules.carried import attributes_of
 from service.rules.expression import Lazy, Trace
 from service.rules.live import LiveFacts, NoLiveFacts
 from service.rules.ruleset import Rule, RuleSet
@@ -68,7 +69,7 @@ def facts_of(
             "worker_sid": origin.worker_sid if origin else None,
             "participant_sid": origin.participant_sid if origin else None,
         },
-        "attributes": request.attributes,
+        "attributes": attributes_of(request),
         "is_open": Lazy(lambda name: calendars[name].is_open(now) if now and name in calendars else None),
         "percent": Lazy(lambda name: place_in_split(name, dealt) if dealt else None),
         "queues": Lazy(lambda name: dict(live.queue(name) or {})),

@@ -1,27 +1,25 @@
 """Which step of a ladder is tried next: its conditions are asked when its turn comes, not before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Protocol
 
+from service.model import Route
 from service.rules.expression import Expression, ExpressionError, compile_expression
 
 
-class Tried(Protocol):
-    """A step: of a rule, or the route that a plan keeps of it."""
-
-    @property
-    def skip_if(self) -> str | None:
-        """The condition under which it is passed over."""
-
-
-def next_step(steps: Sequence[Tried], start: int, facts: Mapping[str, object]) -> int | None:
+def next_step(
+    steps: Sequence[Route], start: int, facts: Mapping[str, object], present: Collection[str] = ()
+) -> int | None:
     """The index of the first step from ``start`` on that is not passed over; None if none is left.
 
-    ``facts`` are those of this moment (``facts_of``). None for a new request (start 0) means that every step would be
-    passed over: then the last one is tried all the same, because somebody must be asked.
+    ``facts`` are those of this moment (``facts_of``), ``present`` the workers (WK) who are on the conversation already:
+    none of them is asked onto it. None for a new request (start 0) means that every step would be passed over: then the
+    last one is tried all the same, because somebody must be asked.
     """
-    return next((at for at in range(start, len(steps)) if not step_is_skipped(steps[at].skip_if, facts)), None)
+    for at in range(start, len(steps)):
+        if steps[at].worker_sid not in present and not step_is_skipped(steps[at].skip_if, facts):
+            return at
+    return None
 
 
 def step_is_skipped(skip_if: str | None, facts: Mapping[str, object]) -> bool:

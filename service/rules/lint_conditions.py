@@ -22,10 +22,10 @@ class Suspicion:
     message: str
 
 
-def suspicions(node: Node) -> Iterator[Suspicion]:
-    """Everything suspicious under ``node``."""
+def suspicions(node: Node, *, always: frozenset[str] = frozenset()) -> Iterator[Suspicion]:
+    """Everything suspicious under ``node``; the facts in ``always`` are never missing."""
     yield from _mixed(node)
-    yield from _also_missing(node, frozenset())
+    yield from _also_missing(node, always)
     yield from _contradictions(node)
 
 

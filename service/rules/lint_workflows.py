@@ -10,6 +10,7 @@ from service.rules.lint_conditions import suspicions
 from service.rules.workflows import Workflow, WorkflowFilter
 
 ANY_TASK = "1 == 1"
+EVERY_WORKER_HAS = frozenset({"worker.sid", "worker.name", "worker.friendly_name"})
 
 
 def lint_workflow(workflow: Workflow) -> Iterator[Fault]:
@@ -58,7 +59,7 @@ def _traps(text: str, where: str, *, on_task: bool) -> Iterator[Fault]:
         return
     if expression is None:
         return
-    for one in suspicions(expression.tree):
+    for one in suspicions(expression.tree, always=frozenset() if on_task else EVERY_WORKER_HAS):
         yield Fault(where, 1, one.position + 1, one.message, text, one.length)
     for comparison in comparisons_in(expression.tree):
         message = _trap(comparison, on_task=on_task)

@@ -11,7 +11,12 @@ from service.rules.lint_workflows import lint_workflow, parsed
 from service.rules.possible import possible
 from service.rules.resolve import QUEUE, WORKER, WORKFLOW, Directory
 from service.rules.ruleset import Rule, RuleSet, Step
-from service.rules.workflows import Workflow, WorkflowFilter, read_workflow
+from service.rules.workflows import Workflow, WorkflowFilter, WorkflowTarget, read_workflow
+
+STEERING = ("router_target", "router_queue", "router_queue_sid")
+PRESENT = "task.router_workers_present"
+LEAVE_OUT = f"add `worker.sid NOT IN {PRESENT}` to the expression of their targets"
+MOST_NAMED = 5
 
 
 def lint_workspace(
@@ -31,7 +36,30 @@ def lint_workspace(
             if workflow and not step.direct:  # a direct one names its queue and worker itself
                 used[workflow.sid] = workflow
                 found += [ruleset.source.fault(step.place, one) for one in _uncaught(rule, step, workflow, directory)]
+    via = by_sid.get(directory.sid_of(WORKFLOW, ruleset.via.text) or "") if ruleset.via else None
+    found += _offered_again(via) if via else ()
     return (*found, *(fault for workflow in used.values() for fault in lint_workflow(workflow)))
+
+
+def _offered_again(via: Workflow) -> Iterator[Fault]:
+    """Filters by which an agent is rung up for a conversation that they are on already: one warning for all of them."""
+    named = [one for one in via.filters if _leads_to_a_queue(one) and not all(map(_leaves_out, one.targets))]
+    if named:
+        names = ", ".join(repr(one.name) for one in named[:MOST_NAMED]) + (" …" if len(named) > MOST_NAMED else "")
+        message = f"agents who are on a conversation already are asked onto it again by {names}: {LEAVE_OUT}"
+        yield Fault(f"workflow {via.name}", 1, 1, message, named[0].targets[0].expression or named[0].expression)
+
+
+def _leads_to_a_queue(one: WorkflowFilter) -> bool:
+    """Whether a filter is steered by our attributes and may catch what is for a queue."""
+    expression = parsed(one.expression)
+    if expression is None or not any(name.removeprefix("task.") in STEERING for name in expression.names):
+        return False
+    return bool(one.targets) and possible(expression.tree, {"router_target": "queue"}) is not False
+
+
+def _leaves_out(target: WorkflowTarget) -> bool:
+    return PRESENT in target.expression
 
 
 def _uncaught(rule: Rule, step: Step, workflow: Workflow, directory: Directory) -> Iterator[str]:

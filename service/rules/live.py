@@ -14,9 +14,11 @@ QUEUE_FIGURES: Mapping[str, str] = {
     "eligible": "number",
     "age_s": "number",
 }
+ACTIVITY = "last_worker.activity"  # compared with names of the workspace, which ``resolve`` checks
 WORKER_FACTS: Mapping[str, str] = {
     "last_worker.sid": "text",
     "last_worker.available": "boolean",
+    ACTIVITY: "text",
     "last_worker.minutes_ago": "number",
 }
 
@@ -28,7 +30,7 @@ class LiveFacts(Protocol):
         """The figures of a queue, named as the rules name it."""
 
     def last_worker(self) -> Mapping[str, object] | None:
-        """Who last served this customer: sid, available, minutes_ago."""
+        """Who last served this customer: sid, available, activity, minutes_ago."""
 
 
 class NoLiveFacts:

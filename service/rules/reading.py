@@ -9,7 +9,7 @@ import re
 
 from service.model import NOTHING
 from service.rules.checking import checked, unknown_key
-from service.rules.conditions import Context, asked_queues, read_condition
+from service.rules.conditions import Context, asked_queues, named_activities, read_condition
 from service.rules.document import Tree, read_document
 from service.rules.expression import MAX_LIST
 from service.rules.faults import Fault, Place, RulesError, Source, source_of
@@ -18,6 +18,7 @@ from service.rules.routes import read_step, read_steps, seconds_in
 from service.rules.ruleset import Named, Rule, RuleSet
 from service.rules.shape import (
     MAX_RULES,
+    RELEASES,
     DefaultShape,
     FileShape,
     HeadShape,
@@ -148,9 +149,11 @@ def _rule(item: Tree, context: Context) -> Rule | None:
         steps,
         on_lapse=shape.on_lapse,
         farewell=shape.farewell,
+        release=RELEASES.get(shape.release or ""),
         percent=shape.percent,
         give_up_s=give_up_s,
         asks=asked_queues([when]),
+        activities=named_activities([when]),
         place=item.children["name"].place,
     )
 
@@ -173,6 +176,7 @@ def _default(tree: Tree, context: Context) -> Rule | None:
         steps,
         on_lapse=shape.on_lapse,
         farewell=shape.farewell,
+        release=RELEASES.get(shape.release or ""),
         give_up_s=seconds_in(item, "give_up_after", context),
         place=tree.keys["default"],
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.model import Kind, RoutingRequest
+from service.model import Kind, Release, RoutingRequest
 from service.rules.decide import decide, facts_of
 from service.rules.faults import count
 from service.rules.requests import request_of
@@ -114,7 +114,8 @@ def _decided(past: PastRequest, ruleset: RuleSet) -> str:
 
 def _told(rule: Rule) -> str:
     steps = ", then ".join(map(_step, rule.steps))
-    return f"{rule.name} ({steps}; then {rule.on_lapse})"
+    release = "" if rule.release in (None, Release.ON_ACCEPT) else f", release {rule.release}"
+    return f"{rule.name} ({steps}; then {rule.on_lapse}{release})"
 
 
 def _step(step: Step) -> str:

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
-from service.model import CHANNEL_TYPES, Kind, Mode, Origin, Release, RoutingRequest, Target, is_sid
+from service.model import CHANNEL_TYPES, Kind, Mode, Origin, RoutingRequest, Target, is_sid
 from service.rules.expression.faults import did_you_mean
+from service.rules.shape import RELEASES
 
 SIDS: Mapping[str, str] = {"conversation_sid": "CH", "interaction_sid": "KD", "channel_sid": "UO"}
 TEXTS = ("reason", "idempotency_key", "execution_sid")
 FIELDS = ("kind", *SIDS, "channel_type", *TEXTS, "attributes", "from", "to", "mode", "release")
 TARGETS = ("worker", "queue", "workflow")
-E = TypeVar("E", Kind, Mode, Release)
+E = TypeVar("E", Kind, Mode)
 
 
 def request_of(body: object) -> RoutingRequest:
@@ -37,7 +38,7 @@ def request_of(body: object) -> RoutingRequest:
         origin=Origin(_text(origin, "worker_sid"), _text(origin, "participant_sid")) if origin else None,
         to=_target(to) if to else None,
         mode=_choice(body, "mode", Mode),
-        release=_choice(body, "release", Release),
+        release=RELEASES.get(_one_of(body, "release", tuple(RELEASES)) or ""),
     )
 
 

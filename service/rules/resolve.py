@@ -33,6 +33,7 @@ class Directory:
     queues: Mapping[str, str] = field(default_factory=dict)
     workers: Mapping[str, str] = field(default_factory=dict)
     task_channels: Mapping[str, str] = field(default_factory=dict)
+    activities: Mapping[str, str] = field(default_factory=dict)
 
     def sid_of(self, what: TargetKind, name: str) -> str | None:
         """The SID that ``name``, itself a name or SID, stands for; None if there is no such thing."""
@@ -43,8 +44,22 @@ class Directory:
 
     def names(self, what: TargetKind) -> Mapping[str, str]:
         """SIDs by name of everything of one kind."""
-        by_prefix = {"WW": self.workflows, "WQ": self.queues, "WK": self.workers, "TC": self.task_channels}
+        by_prefix = {
+            "WW": self.workflows,
+            "WQ": self.queues,
+            "WK": self.workers,
+            "TC": self.task_channels,
+            "WA": self.activities,
+        }
         return by_prefix[what.prefix]
+
+    def activity(self, sid: str, written: str) -> str | None:
+        """What the rules call an activity: an alias of it before its own name, ``written``.
+
+        None if that name is the alias of another one: then the rules have no word for it.
+        """
+        names = [name for name, other in self.activities.items() if other == sid]
+        return names[-1] if names else None if written in self.activities else written
 
     def name_of(self, what: TargetKind, sid: str, written: str) -> str:
         """The friendly name behind ``sid``; ``written`` where the directory has none."""
@@ -55,6 +70,7 @@ WORKFLOW = TargetKind("workflow", "WW")
 QUEUE = TargetKind("queue", "WQ")
 WORKER = TargetKind("worker", "WK")
 TASK_CHANNEL = TargetKind("task channel", "TC")
+ACTIVITY = TargetKind("activity", "WA")  # no target: a word that conditions compare with
 KINDS = {"workflow": WORKFLOW, "queue": QUEUE, "worker": WORKER}
 
 
@@ -67,16 +83,24 @@ def unresolved(ruleset: RuleSet, directory: Directory) -> tuple[Fault, ...]:
     return tuple(
         ruleset.source.fault(named.place, missing(kind, named.text, directory))
         for kind, named in written
-        if directory.sid_of(kind, named.text) is None
+        if not _is_there(kind, named.text, directory)
     )
 
 
+def _is_there(kind: TargetKind, text: str, directory: Directory) -> bool:
+    """Activities are compared by name, so no SID will do; and where none are known, nothing can be said of them."""
+    if kind is ACTIVITY:
+        return not directory.activities or text in directory.activities
+    return directory.sid_of(kind, text) is not None
+
+
 def targets_in(ruleset: RuleSet) -> Iterator[tuple[TargetKind, Named]]:
-    """Everything that the rules name, with its kind: targets, and queues whose figures are asked for."""
+    """Everything that the rules name, with its kind: targets, queues whose figures are asked for, activities."""
     if ruleset.via:
         yield WORKFLOW, ruleset.via
     for rule in (*ruleset.rules, ruleset.default):
         yield from ((QUEUE, asked) for asked in rule.asks)
+        yield from ((ACTIVITY, named) for named in rule.activities)
         for step in rule.steps:
             yield from _targets_of(step)
 
@@ -87,6 +111,7 @@ def _targets_of(step: Step) -> Iterator[tuple[TargetKind, Named]]:
         if named:
             yield kind, named
     yield from ((QUEUE, asked) for asked in step.asks)
+    yield from ((ACTIVITY, named) for named in step.activities)
 
 
 def missing(kind: TargetKind, name: str, directory: Directory) -> str:
@@ -113,7 +138,15 @@ def plan_for(rule: Rule, ruleset: RuleSet, directory: Directory, facts: Mapping[
         for number, (step, route) in enumerate(zip(rule.steps, routes, strict=True), start=1)
         if number == len(routes) or step.worker_fact is None or route.worker_sid is not None
     ]
-    return Plan(rule.name, ruleset.sha256, tuple(steps), rule.on_lapse, rule.farewell, rule.give_up_s)
+    return Plan(
+        rule=rule.name,
+        rules_sha256=ruleset.sha256,
+        steps=tuple(steps),
+        on_lapse=rule.on_lapse,
+        farewell=rule.farewell,
+        release=rule.release,
+        give_up_s=rule.give_up_s,
+    )
 
 
 def _route(rule: str, step: Step, directory: Directory, facts: Mapping[str, object]) -> Route:

@@ -9,7 +9,7 @@ import re
 from decimal import Decimal
 
 from service.rules.checking import checked
-from service.rules.conditions import Context, asked_queues, read_condition
+from service.rules.conditions import Context, asked_queues, named_activities, read_condition
 from service.rules.document import Tree
 from service.rules.expression import MAX_LENGTH, Expression
 from service.rules.expression.tree import ListLiteral, comparisons_in
@@ -76,6 +76,7 @@ def read_step(tree: Tree, context: Context) -> Step | None:
         skip_if=skip_if,
         recheck_s=recheck_s,
         asks=asked_queues([condition]),
+        activities=named_activities([condition]),
         place=Place(tree.place.line, tree.place.column),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from service.model import Release
 from service.rules.calendars import Calendar
 from service.rules.expression import Expression, first_match
 from service.rules.faults import Place, Source
@@ -34,7 +35,8 @@ class Step:
     """One try at bringing somebody in. ``workflow`` is the file's ``via`` where the step names none itself.
 
     ``skip_if`` is complete in itself: lists that it names are written out in it, so that it can be stored with a plan.
-    ``asks`` are the queues whose figures it asks for, ``recheck_s`` how often it is asked again while the task waits.
+    ``asks`` are the queues whose figures it asks for, ``activities`` those it knows by name, ``recheck_s`` how often it
+    is asked again while the task waits.
     """
 
     workflow: Named
@@ -49,6 +51,7 @@ class Step:
     skip_if: str | None = None
     recheck_s: int | None = None
     asks: tuple[Named, ...] = ()
+    activities: tuple[Named, ...] = ()
     place: Place = field(default_factory=Place)
 
 
@@ -57,7 +60,8 @@ class Rule:
     """A condition (None: always) and what follows from it; the default is a rule of that name without a condition.
 
     ``percent`` is the share of conversations it applies to, ``give_up_s`` what all steps together may take in seconds,
-    ``asks`` the queues whose figures its condition asks for, ``place`` where its name stands.
+    ``release`` when a cold transfer lets its agent go (None: the rule does not say), ``asks`` the queues whose figures
+    its condition asks for, ``activities`` those it names, ``place`` where its name stands.
     """
 
     name: str
@@ -65,9 +69,11 @@ class Rule:
     steps: tuple[Step, ...]
     on_lapse: str = "close"  # "close" | "leave"
     farewell: str | None = None
+    release: Release | None = None
     percent: float | None = None
     give_up_s: int | None = None
     asks: tuple[Named, ...] = ()
+    activities: tuple[Named, ...] = ()
     place: Place = field(default_factory=Place)
 
     @cached_property

@@ -8,11 +8,18 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from service.model import Release
 from service.rules.checking import Shape
 
 MAX_RULES = 1000
 MAX_FALLBACKS = 9  # with the route itself: ten steps
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+RELEASES: Mapping[str, Release] = {
+    "accepted": Release.ON_ACCEPT,
+    "queued": Release.QUEUED,
+    "immediately": Release.IMMEDIATELY,
+    "on_accept": Release.ON_ACCEPT,  # as it was spelled at first
+}
 
 
 class WorkerFact(Shape):
@@ -64,6 +71,11 @@ class FallenShape(Shape):
         description=f"a list of up to {MAX_FALLBACKS} routes, each tried when the one before it lapsed",
     )
     on_lapse: Literal["close", "leave"] = Field("close", description="close or leave")
+    release: Literal["accepted", "queued", "immediately", "on_accept"] | None = Field(
+        None,
+        description="accepted, queued or immediately: when the agent who transfers cold is let go, where the request "
+        "does not say (accepted if the rule does not either)",
+    )
     OWNERS: ClassVar[Mapping[str, type[Shape]]] = {"route": RouteShape, "fallback": RouteShape, "worker": WorkerFact}
     NULLABLE: ClassVar[frozenset[str]] = RouteShape.NULLABLE
     farewell: Annotated[str, Field(min_length=1, max_length=1600)] | None = Field(

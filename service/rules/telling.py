@@ -2,10 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 
-from service.model import Route
+from service.model import Release, Route
 from service.rules.decide import RuleTrace, decide, explain
 from service.rules.resolve import Directory, plan_for
 from service.rules.ruleset import RuleSet, Step
+
+LET_GO: Mapping[Release, str] = {
+    Release.ON_ACCEPT: "the agent who transfers goes once the newcomer is there",
+    Release.QUEUED: "the agent who transfers goes once the task is in its queue",
+    Release.IMMEDIATELY: "the agent who transfers goes at once",
+}
 
 
 def told(ruleset: RuleSet, facts: Mapping[str, object], directory: Directory | None) -> Iterator[str]:
@@ -51,6 +57,8 @@ def _followed(ruleset: RuleSet, directory: Directory | None, facts: Mapping[str,
     last = "the conversation is closed" if rule.on_lapse == "close" else "the conversation is left open"
     if rule.give_up_s is not None:
         lines.append(f"    no further one once {rule.give_up_s} s have passed")
+    if rule.release is not None:
+        lines.append(f"    {LET_GO[rule.release]} (where a cold transfer does not say otherwise)")
     return [*lines, f"    after the last: {last}{', with a farewell message' if rule.farewell else ''}"]
 
 

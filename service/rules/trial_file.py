@@ -18,7 +18,7 @@ from service.rules.faults import Fault, Place, RulesError, Source, source_of
 from service.rules.requests import request_of
 from service.rules.ruleset import RuleSet
 
-OUTCOME = ("rule", "route", "steps", "on_lapse", "farewell", "give_up_after")
+OUTCOME = ("rule", "route", "steps", "on_lapse", "farewell", "release", "give_up_after")
 LIVE = ("queues", "last_worker")
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.model import Release
 from service.rules.decide import decide, explain, facts_of
 from service.rules.expression import Lazy
 from service.rules.expression.interpret import lookup
 from service.rules.farewell import farewell_text
 from service.rules.ladder import step_is_skipped
 from service.rules.ruleset import Rule, RuleSet, Step
-from service.rules.shape import SECONDS
+from service.rules.shape import RELEASES, SECONDS
 from service.rules.trial_file import Trial
 
 TIMES = ("timeout", "recheck", "give_up_after")
@@ -141,6 +142,7 @@ def _outcome(ruleset: RuleSet, rule: Rule, trial: Trial, steps: list[dict[str, o
         "steps": steps,
         "on_lapse": rule.on_lapse,
         "farewell": farewell,
+        "release": str(rule.release or Release.ON_ACCEPT),
         "give_up_after": rule.give_up_s,
     }
 
@@ -149,7 +151,7 @@ def _differences(expected: object, seen: object, where: str) -> Iterator[str]:
     """Where ``seen`` is not what was expected; of mappings only the keys that were named are compared."""
     if isinstance(expected, dict) and isinstance(seen, dict):
         for key, value in expected.items():
-            wanted = _seconds(value) if key in TIMES else value
+            wanted = _seconds(value) if key in TIMES else _release(value) if key == "release" else value
             yield from _differences(wanted, seen.get(key), f"{where}.{key}" if where else key)
     elif isinstance(expected, list) and isinstance(seen, list) and len(expected) == len(seen):
         for number, (one, two) in enumerate(zip(expected, seen, strict=True)):
@@ -162,6 +164,11 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         return f"{len(value)} items" if value else "none"
     return "nothing" if value is None else str(value)
+
+
+def _release(value: object) -> object:
+    """A moment of release in any spelling as the outcome has it; anything else as it is."""
+    return str(RELEASES[value]) if isinstance(value, str) and value in RELEASES else value
 
 
 def _seconds(value: object) -> object:

@@ -1,17 +1,17 @@
 """What agents and customers do, for the control plane. Whoever acts, acts as in the Flex UI, not through the API.
 
-An agent who accepts, declines or ignores while offline goes online first: being asked implies being there.
+An agent who answers or resumes while offline goes online first: being asked implies being there.
 """
 
 from collections.abc import Callable
 
-from service.sandbox.channels import close_channel, leave_channel
+from service.sandbox.channels import close_channel
 from service.sandbox.conversations import add_message
-from service.sandbox.interactions import create_invite
 from service.sandbox.refusals import ControlRefused
+from service.sandbox.returning import come_back, leave, pause, paused_by, resume
 from service.sandbox.ringing import accept, offer, reject
 from service.sandbox.routing import may_take, settle
-from service.sandbox.seats import close_participant, leave_with_task, take_seat
+from service.sandbox.seats import close_participant, leave_with_task, seat_of, take_seat
 from service.sandbox.state import Channel, Conversation, Message, Participant, Reservation, Task, Worker
 from service.sandbox.tasks import complete, wrap
 from service.sandbox.workers import available, has_room, set_activity
@@ -21,27 +21,40 @@ ONLINE, OFFLINE = "Available", "Offline"
 HELD = ("assigned", "wrapping")
 
 
-def act(world: World, worker: Worker, name: str, task_sid: str | None) -> Task | None:
-    """Do what the agent does; answers the task it was done to. Raises ControlRefused (409) where it cannot be done."""
-    if name in ("online", "offline"):
-        set_activity(world, worker, world.activity_named(ONLINE if name == "online" else OFFLINE).sid)
-        settle(world)
-        return None
+def act(
+    world: World, worker: Worker, name: str, task_sid: str | None, *, on_hold_s: float | None = None
+) -> Task | None:
+    """Do what the agent does; answers the task it was done to, and for ``resume`` the new one.
+
+    ``on_hold_s``: how long the setup after accept or fail_setup takes. Raises ControlRefused (409) where it cannot be
+    done.
+    """
+    if name in MOVES:
+        return MOVES[name](world, worker, task_sid)
     if name in ANSWERS:
         reservation = _ringing(world, worker, task_sid)
-        ANSWERS[name](world, reservation)
+        ANSWERS[name](world, reservation, on_hold_s)
         return world.tasks[reservation.task_sid]
     task = _held(world, worker, task_sid)
     DEEDS[name](world, task)
     return task
 
 
-def take(world: World, reservation: Reservation) -> None:
+def take(world: World, reservation: Reservation, on_hold_s: float | None = None) -> None:
     """Accept: the agent joins channel and conversation."""
-    accept(world, reservation, lambda task, taken: take_seat(world, task, taken))
+    accept(world, reservation, lambda task, taken: take_seat(world, task, taken), on_hold_s=on_hold_s)
 
 
-def _ignore(world: World, reservation: Reservation) -> None:
+def _fail_setup(world: World, reservation: Reservation, on_hold_s: float | None) -> None:
+    """Accept, and the setup comes to nothing."""
+    accept(world, reservation, None, on_hold_s=on_hold_s)
+
+
+def _decline(world: World, reservation: Reservation, _: float | None) -> None:
+    reject(world, reservation)
+
+
+def _ignore(_world: World, reservation: Reservation, _: float | None) -> None:
     reservation.ignored = True
 
 
@@ -64,10 +77,16 @@ def _wrapup(world: World, task: Task) -> None:
 
 
 def _leave(world: World, task: Task) -> None:
-    """The native Leave: the agent is gone, the channel waits for the customer."""
     channel = _channel(world, task)
     if channel.status != "closed":
-        leave_channel(world, channel)
+        leave(world, channel, seat_of(channel, task), task)
+
+
+def _pause(world: World, task: Task) -> None:
+    channel = _channel(world, task)
+    if channel.status == "closed":
+        raise ControlRefused(f"channel {channel.sid} is closed", status=409)
+    pause(world, channel, task)
 
 
 def _drop(world: World, task: Task) -> None:
@@ -76,14 +95,44 @@ def _drop(world: World, task: Task) -> None:
     close_participant(world, channel, _seat(channel, task))
 
 
-ANSWERS: dict[str, Callable[[World, Reservation], None]] = {"accept": take, "decline": reject, "ignore": _ignore}
+def _resume(world: World, worker: Worker, task_sid: str | None) -> Task:
+    """The new task, which the agent has at once where there is room."""
+    channel = paused_by(world, worker, task_sid)
+    if channel is None:
+        what = f"task {task_sid} was not paused by" if task_sid else "nothing is paused by"
+        raise ControlRefused(f"{what} {worker.friendly_name}", status=409)
+    _go(world, worker, ONLINE)
+    task = resume(world, channel, worker)
+    ringing = _pending(world, worker, task.sid)
+    if task.routing_target == worker.sid and ringing:
+        take(world, ringing)
+    return task
+
+
+def _go(world: World, worker: Worker, activity: str) -> None:
+    set_activity(world, worker, world.activity_named(activity).sid)
+    settle(world)
+
+
+MOVES: dict[str, Callable[[World, Worker, str | None], Task | None]] = {
+    "online": lambda world, worker, _: _go(world, worker, ONLINE),
+    "offline": lambda world, worker, _: _go(world, worker, OFFLINE),
+    "resume": _resume,
+}
+ANSWERS: dict[str, Callable[[World, Reservation, float | None], None]] = {
+    "accept": take,
+    "decline": _decline,
+    "ignore": _ignore,
+    "fail_setup": _fail_setup,
+}
 DEEDS: dict[str, Callable[[World, Task], None]] = {
     "complete": _complete,
     "wrapup": _wrapup,
     "leave": _leave,
+    "pause": _pause,
     "drop": _drop,
 }
-ACTS = (*ANSWERS, *DEEDS, "offline", "online")
+ACTS = (*ANSWERS, *DEEDS, *MOVES)
 
 
 def customer_writes(world: World, conversation: Conversation, body: str) -> Message:
@@ -93,25 +142,14 @@ def customer_writes(world: World, conversation: Conversation, body: str) -> Mess
     message = add_message(world, conversation, author or "customer", body, by_api=False)
     for sid in conversation.channel_sids:
         if world.channels[sid].status == "inactive":
-            _come_back(world, world.channels[sid])
+            come_back(world, world.channels[sid])
     return message
-
-
-def _come_back(world: World, channel: Channel) -> None:
-    """ "Leave and pause options for Conversations": active again, and a new task for anybody on the last one's way."""
-    channel.status = "active"
-    asked = channel.invites[-1].asked
-    given = asked.get("attributes")
-    kept = {name: given[name] for name in given if not name.startswith("router_")} if isinstance(given, dict) else {}
-    wanted = {name: value for name, value in asked.items() if name not in ("queue_sid", "worker_sid")}
-    create_invite(world, channel, {"properties": {**wanted, "attributes": kept}})
 
 
 def _ringing(world: World, worker: Worker, task_sid: str | None) -> Reservation:
     found = _pending(world, worker, task_sid)
     if found is None and not available(world, worker):
-        set_activity(world, worker, world.activity_named(ONLINE).sid)
-        settle(world)
+        _go(world, worker, ONLINE)
         found = _pending(world, worker, task_sid)
     if found is None and task_sid is not None:
         found = _offer_now(world, worker, task_sid)
@@ -154,7 +192,7 @@ def _channel(world: World, task: Task) -> Channel:
 
 
 def _seat(channel: Channel, task: Task) -> Participant:
-    for one in channel.participants:
-        if one.routing and one.routing["task_sid"] == task.sid:
-            return one
-    raise ControlRefused(f"the agent of task {task.sid} is not on the channel", status=409)
+    seat = seat_of(channel, task)
+    if seat is None:
+        raise ControlRefused(f"the agent of task {task.sid} is not on the channel", status=409)
+    return seat

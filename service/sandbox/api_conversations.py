@@ -12,7 +12,6 @@ from service.sandbox.channels import close_channel, note_closing
 from service.sandbox.conversations import (
     add_member,
     add_message,
-    add_webhook,
     change_state,
     create_conversation,
     must_be_open,
@@ -29,10 +28,12 @@ from service.sandbox.shapes_conversations import (
 )
 from service.sandbox.sids import new_sid
 from service.sandbox.state import Conversation, ConversationState, Member, Webhook
+from service.sandbox.webhooks import MOST_WEBHOOKS, add_webhook, fire_webhooks
 from service.sandbox.wire import answer, integer, json_object, page, query, required, text
 from service.sandbox.world import World
 
 ONE = "/Conversations/<sid>"
+MOST_ATTRIBUTES = 16 * 1024  # bytes; "Conversations Limits"
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ def _update(world: World, conversation: Conversation) -> None:
     if state not in (None, *get_args(ConversationState)):
         raise Refused(f"State must be one of {', '.join(get_args(ConversationState))}")
     attributes = json_object("Attributes")
+    if attributes is not None and len(request.form["Attributes"].encode()) > MOST_ATTRIBUTES:
+        raise Refused(f"Attributes must not be longer than {MOST_ATTRIBUTES} bytes")
     if conversation.state == "closed" and state != "closed":
         must_be_open(conversation)
     set_timers(world, conversation, text("Timers.Inactive"), text("Timers.Closed"))
@@ -136,6 +139,8 @@ def _messages(routes: Blueprint, world: World) -> None:
         conversation = world.conversation(sid)
         message = add_message(world, conversation, text("Author") or "system", text("Body") or "", by_api=True)
         message.attributes = text("Attributes") or message.attributes
+        if request.headers.get("X-Twilio-Webhook-Enabled", "").lower() == "true":
+            fire_webhooks(world, conversation, message)
         return answer(message_json(world, conversation, message), 201)
 
     @routes.get(f"{ONE}/Messages/<message_sid>")
@@ -179,18 +184,18 @@ def _members(routes: Blueprint, world: World) -> None:
 def _webhooks(routes: Blueprint, world: World) -> None:
     @routes.get(f"{ONE}/Webhooks")
     def list_webhooks(sid: str) -> Response:
-        conversation = world.conversation(sid)
-        return page(world, "webhooks", conversation.webhooks, lambda one: webhook_json(world, conversation, one))
+        conversation, hooks = world.conversation(sid), world.conversation(sid).webhooks
+        return page(world, "webhooks", hooks, lambda one: webhook_json(world, conversation, one), most=MOST_WEBHOOKS)
 
     @routes.post(f"{ONE}/Webhooks")
     def hook(sid: str) -> Response:
         conversation, target, now = world.conversation(sid), required("Target"), world.now()
+        must_be_open(conversation)
         if target not in ("webhook", "trigger", "studio"):
             raise Refused("Target must be one of webhook, trigger, studio")
         url = required("Configuration.Url") if target == "webhook" else text("Configuration.Url") or ""
         filters = request.form.getlist("Configuration.Filters")
-        method = text("Configuration.Method") or "post"
-        webhook = Webhook(new_sid("WH"), target, url, method.lower(), filters, now, now)
+        webhook = Webhook(new_sid("WH"), target, url, _method() or "post", filters, now, now)
         webhook.replay_after = integer("Configuration.ReplayAfter", 0, 2**31)
         add_webhook(world, conversation, webhook)
         return answer(webhook_json(world, conversation, webhook), 201)
@@ -200,11 +205,28 @@ def _webhooks(routes: Blueprint, world: World) -> None:
         conversation = world.conversation(sid)
         return answer(webhook_json(world, conversation, _webhook(conversation, webhook_sid)))
 
+    @routes.post(f"{ONE}/Webhooks/<webhook_sid>")
+    def change_webhook(sid: str, webhook_sid: str) -> Response:
+        conversation = world.conversation(sid)
+        webhook = _webhook(conversation, webhook_sid)
+        webhook.method = _method() or webhook.method
+        webhook.url = text("Configuration.Url") or webhook.url
+        webhook.filters = request.form.getlist("Configuration.Filters") or webhook.filters
+        webhook.updated = world.now()
+        return answer(webhook_json(world, conversation, webhook))
+
     @routes.delete(f"{ONE}/Webhooks/<webhook_sid>")
     def unhook(sid: str, webhook_sid: str) -> Response:
         conversation = world.conversation(sid)
         conversation.webhooks.remove(_webhook(conversation, webhook_sid))
         return Response(status=204)
+
+
+def _method() -> str | None:
+    method = (text("Configuration.Method") or "").lower()
+    if method not in ("", "get", "post"):
+        raise Refused("Configuration.Method must be one of GET, POST")
+    return method or None
 
 
 def _places(routes: Blueprint, world: World) -> None:

@@ -34,7 +34,8 @@ def update_channel(world: World, channel: Channel, status: str, routing: object)
             raise Refused(f"Channel {channel.sid} is {channel.status}", code=BAD_STATUS)
         return
     if status == "closed":
-        note_closing(world, channel)
+        if ending != "wrapup":  # that is what Flex' own End sends: the agent hangs up
+            note_closing(world, channel)
         close_channel(world, channel, "closed" if ending == "closed" else "wrapup")
     elif ending != "closed":
         raise Refused('Status inactive requires Routing {"status":"closed"}', code=BAD_STATUS)
@@ -45,6 +46,7 @@ def update_channel(world: World, channel: Channel, status: str, routing: object)
 def close_channel(world: World, channel: Channel, ending: Ending) -> None:
     """Closed for good, and its conversation with it; tasks that were never accepted are canceled."""
     channel.status = "closed"
+    world.touch(channel.sid)
     for task in world.tasks_of(channel):
         _end_task(world, task, ending)
     end_conversation(world, world.conversations[channel.conversation_sid])
@@ -53,6 +55,7 @@ def close_channel(world: World, channel: Channel, ending: Ending) -> None:
 def leave_channel(world: World, channel: Channel) -> None:
     """Inactive: the agents go, their tasks are completed, and the conversation waits for the customer."""
     channel.status = "inactive"
+    world.touch(channel.sid)
     for task in world.tasks_of(channel):
         task.left = True
         _end_task(world, task, "closed")
@@ -63,6 +66,7 @@ def leave_channel(world: World, channel: Channel) -> None:
 def fail_channel(world: World, channel: Channel) -> None:
     """The setup failed. "Best Practices": that shows as task.canceled."""
     channel.status, channel.error_code = "failed", 45352
+    world.touch(channel.sid)
     channel.error_message = "Channel setup failed"
     for task in world.tasks_of(channel):
         if task.status in ("pending", "reserved"):

@@ -11,6 +11,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 
+def steady_time() -> Callable[[], float]:
+    """Epoch seconds as they are now on this machine, and from then on steady: never backwards, never a leap."""
+    ahead = time.time() - time.monotonic()
+    return lambda: ahead + time.monotonic()
+
+
 class Timer:
     """Something that is to happen at ``when``, unless it is canceled before."""
 
@@ -29,8 +35,9 @@ class Timer:
 class Clock:
     """Time that can be advanced. While a timer acts, ``now`` is that timer's own time: history stays exact."""
 
-    def __init__(self, real: Callable[[], float] = time.time) -> None:
-        self._real = real
+    def __init__(self, real: Callable[[], float] | None = None) -> None:
+        """``real``: tells epoch seconds that never go backwards."""
+        self._real = real or steady_time()
         self._ahead = 0.0
         self._standing: float | None = None
         self._heap: list[tuple[float, int, Timer]] = []

@@ -1,6 +1,7 @@
-"""The control plane, ``/sandbox/v1``: customers and agents that act, time, the judge, and what happened.
+"""The control plane, ``/sandbox/v1``: customers who write, time, the judge, and what happened.
 
-JSON in and out; a field that is not known is refused by name. Faults and switches are in ``control_faults``.
+JSON in and out; a field that is not known is refused by name. Agents are in ``control_agents``, faults and switches in
+``control_faults``.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +10,8 @@ from functools import wraps
 
 from flask import Blueprint, Response, jsonify, request
 
-from service.sandbox.acts import ACTS, act, customer_writes
+from service.sandbox.acts import customer_writes
+from service.sandbox.attendance import attendance_report
 from service.sandbox.clock import iso_ms
 from service.sandbox.customers import CHANNEL_TYPES, Arrival, customer_arrives
 from service.sandbox.delivery import Delivery
@@ -18,7 +20,7 @@ from service.sandbox.journal import Journal
 from service.sandbox.judge import is_orphaned, verdict
 from service.sandbox.refusals import ControlRefused
 from service.sandbox.report import conversation_report, info_report
-from service.sandbox.state import Conversation, Worker
+from service.sandbox.state import Conversation
 from service.sandbox.world import World
 
 FURTHEST_S = 5_000_000.0
@@ -38,15 +40,15 @@ class Rig:
 
 
 def control_routes(rig: Rig) -> Blueprint:
-    """People, time and looking."""
+    """Customers, time and looking."""
     routes = Blueprint("control", __name__, url_prefix="/sandbox/v1")
-    _people(routes, rig)
+    _customers(routes, rig)
     _time(routes, rig)
     _looking(routes, rig)
     return routes
 
 
-def _people(routes: Blueprint, rig: Rig) -> None:
+def _customers(routes: Blueprint, rig: Rig) -> None:
     world = rig.world
 
     @routes.post("/conversations")
@@ -58,7 +60,7 @@ def _people(routes: Blueprint, rig: Rig) -> None:
             raise ControlRefused(f"must be one of {', '.join(CHANNEL_TYPES)}", field="channel_type")
         arrival = Arrival(str(kind), text_in(wanted, "address"), text_in(wanted, "to"), text_in(wanted, "body"))
         made = customer_arrives(world, arrival, interaction=flag(wanted, "interaction"))
-        return _said({name: sid for name, sid in made.items() if sid}, 201)
+        return said({name: sid for name, sid in made.items() if sid}, 201)
 
     @routes.post("/conversations/<sid>/messages")
     @in_turn(rig)
@@ -70,18 +72,7 @@ def _people(routes: Blueprint, rig: Rig) -> None:
         conversation = _conversation(world, sid)
         if conversation.state == "closed":
             raise ControlRefused(f"conversation {sid} is closed", status=409)
-        return _said({"message_sid": customer_writes(world, conversation, text).sid}, 201)
-
-    @routes.post("/agents/<worker>/<name>")
-    @in_turn(rig)
-    def act_as(worker: str, name: str) -> Response:
-        if name not in ACTS:
-            raise ControlRefused(f"no such act; known are {', '.join(ACTS)}", status=404)
-        who, task_sid = _worker(world, worker), text_in(body_of("task_sid"), "task_sid")
-        task = act(world, who, name, task_sid)
-        activity = world.activities[who.activity_sid].friendly_name
-        told = {"task_sid": task.sid, "assignment_status": task.status} if task else {}
-        return _said({"worker": who.friendly_name, "activity": activity, **told})
+        return said({"message_sid": customer_writes(world, conversation, text).sid}, 201)
 
 
 def _time(routes: Blueprint, rig: Rig) -> None:
@@ -95,11 +86,11 @@ def _time(routes: Blueprint, rig: Rig) -> None:
             world.clock.advance(seconds)
         if "wait" not in wanted or flag(wanted, "wait"):
             rig.delivery.wait_idle(DELIVERY_WAIT_S)
-        return _said(_now(world))
+        return said(_now(world))
 
     @routes.get("/clock")
     def tell() -> Response:
-        return _said(_now(world))
+        return said(_now(world))
 
 
 def _looking(routes: Blueprint, rig: Rig) -> None:
@@ -108,22 +99,27 @@ def _looking(routes: Blueprint, rig: Rig) -> None:
     @routes.get("/info")
     @in_turn(rig)
     def info() -> Response:
-        return _said({**info_report(world), "service_api_key": rig.service_api_key})
+        return said({**info_report(world), "service_api_key": rig.service_api_key})
 
     @routes.get("/conversations")
     @in_turn(rig)
     def conversations() -> Response:
-        return _said({"conversations": [_brief(world, one) for one in world.conversations.values()]})
+        return said({"conversations": [_brief(world, one) for one in world.conversations.values()]})
 
     @routes.get("/conversations/<sid>")
     @in_turn(rig)
     def conversation(sid: str) -> Response:
-        return _said(conversation_report(world, _conversation(world, sid)))
+        return said(conversation_report(world, _conversation(world, sid)))
+
+    @routes.get("/conversations/<sid>/attendance")
+    @in_turn(rig)
+    def attendance(sid: str) -> Response:
+        return said(attendance_report(world, _conversation(world, sid)))
 
     @routes.get("/judge")
     @in_turn(rig)
     def judge() -> Response:
-        return _said(verdict(world))
+        return said(verdict(world))
 
     @routes.get("/log")
     def log() -> Response:
@@ -134,7 +130,7 @@ def _looking(routes: Blueprint, rig: Rig) -> None:
         if not after.isdigit():
             raise ControlRefused("must be a number", field="after")
         kind, match = request.args.get("kind"), request.args.get("match")
-        return _said({"entries": rig.journal.read(after=int(after), kind=kind, match=match)})
+        return said({"entries": rig.journal.read(after=int(after), kind=kind, match=match)})
 
 
 def in_turn(rig: Rig) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
@@ -158,10 +154,16 @@ def body_of(*names: str) -> Mapping[str, object]:
     parsed = request.get_json(force=True, silent=True)
     if not isinstance(parsed, dict):
         raise ControlRefused("the body must be a JSON object")
-    for name in parsed:
-        if names and name not in names:
-            raise ControlRefused(f"unknown field; known are {', '.join(names)}", field=name)
+    if names:
+        known_fields(parsed, names)
     return parsed
+
+
+def known_fields(wanted: Mapping[str, object], names: tuple[str, ...]) -> None:
+    """Raises ControlRefused for the first field that is not among them."""
+    for name in wanted:
+        if name not in names:
+            raise ControlRefused(f"unknown field; known are {', '.join(names)}", field=name)
 
 
 def text_in(wanted: Mapping[str, object], name: str) -> str | None:
@@ -172,7 +174,8 @@ def text_in(wanted: Mapping[str, object], name: str) -> str | None:
     return value or None
 
 
-def _said(body: Mapping[str, object], status: int = 200) -> Response:
+def said(body: Mapping[str, object], status: int = 200) -> Response:
+    """A JSON answer."""
     response = jsonify(body)
     response.status_code = status
     return response
@@ -195,11 +198,3 @@ def _conversation(world: World, sid: str) -> Conversation:
     if sid not in world.conversations:
         raise ControlRefused(f"there is no conversation {sid}", status=404)
     return world.conversations[sid]
-
-
-def _worker(world: World, name: str) -> Worker:
-    for worker in world.workers.values():
-        if name in (worker.sid, worker.friendly_name):
-            return worker
-    known = ", ".join(worker.friendly_name for worker in world.workers.values())
-    raise ControlRefused(f"there is no worker {name}; known are {known}", status=404)

@@ -1,20 +1,19 @@
-"""Conversations: messages, members, timers, scoped webhooks, and the end. Flex is not known in here.
+"""Conversations: messages, members, timers, and the end. Flex is not known in here; webhooks have their own room.
 
 Sources: "States and Timers in Conversations" (closed is final, a message wakes an inactive one, timers of at least 1
-and 10 minutes), error 50425 (one open conversation per pair of addresses), a captured onMessageAdded webhook.
+and 10 minutes), error 50425 (one open conversation per pair of addresses).
 """
 
 import re
 from functools import partial
 
-from service.sandbox.clock import iso_ms
 from service.sandbox.refusals import Refused
-from service.sandbox.sids import named_sid, new_sid
-from service.sandbox.state import Conversation, ConversationState, Member, Message, Outgoing, Webhook
+from service.sandbox.sids import new_sid
+from service.sandbox.state import Conversation, ConversationState, Member, Message
+from service.sandbox.webhooks import fire_webhooks
 from service.sandbox.world import World
 
 BOUND_ELSEWHERE = 50425
-MOST_WEBHOOKS = 5
 LEAST_INACTIVE_S = 60
 LEAST_CLOSED_S = 600
 
@@ -52,7 +51,7 @@ def bound_to(world: World, address: str, proxy: str | None) -> Conversation | No
 
 
 def add_message(world: World, conversation: Conversation, author: str, body: str, *, by_api: bool) -> Message:
-    """A message; it wakes an inactive conversation. Only those that do not come through the API fire webhooks."""
+    """A message; it wakes an inactive conversation. One that comes through the API fires no webhooks here."""
     must_be_open(conversation)
     member = next((one for one in conversation.members if author in (one.identity, one.address)), None)
     message = Message(
@@ -61,13 +60,15 @@ def add_message(world: World, conversation: Conversation, author: str, body: str
         author=author,
         body=body,
         created=world.now(),
+        number=world.number(),
         member_sid=member.sid if member else None,
+        by_api=by_api,
     )
     conversation.messages.append(message)
     conversation.state, conversation.updated = "active", world.now()
     start_timers(world, conversation)
     if not by_api:
-        _fire_webhooks(world, conversation, message)
+        fire_webhooks(world, conversation, message)
     return message
 
 
@@ -92,6 +93,8 @@ def end_conversation(world: World, conversation: Conversation) -> None:
     if conversation.state == "closed":
         return
     conversation.state, conversation.updated = "closed", world.now()
+    if conversation.channel_sids:
+        world.touched[conversation.sid] = conversation
     _stop_timers(conversation)
     conversation.date_inactive = conversation.date_closed = None
 
@@ -119,14 +122,6 @@ def start_timers(world: World, conversation: Conversation) -> None:
         conversation.timers.append(world.clock.at(conversation.date_closed, end))
 
 
-def add_webhook(world: World, conversation: Conversation, webhook: Webhook) -> None:
-    """Raises Refused if there are as many as Twilio allows."""
-    must_be_open(conversation)
-    if len(conversation.webhooks) >= MOST_WEBHOOKS:
-        raise Refused(f"A Conversation takes at most {MOST_WEBHOOKS} webhooks")
-    conversation.webhooks.append(webhook)
-
-
 def _stop_timers(conversation: Conversation) -> None:
     for timer in conversation.timers:
         timer.cancel()
@@ -150,31 +145,3 @@ def _timer(name: str, text: str, least: int) -> float | None:
     if total < least:
         raise Refused(f"{name} must be at least {least} seconds")
     return total
-
-
-def _fire_webhooks(world: World, conversation: Conversation, message: Message) -> None:
-    for webhook in conversation.webhooks:
-        if webhook.target == "webhook" and "onMessageAdded" in webhook.filters:
-            form = _message_added(world, conversation, message)
-            form["WebhookSid"] = webhook.sid
-            pairs = tuple(form.items())
-            world.send(Outgoing(webhook.url, pairs, "onMessageAdded", message.sid, conversation.sid, overrides=False))
-
-
-def _message_added(world: World, conversation: Conversation, message: Message) -> dict[str, str]:
-    return {
-        "EventType": "onMessageAdded",
-        "AccountSid": world.account.sid,
-        "ChatServiceSid": named_sid("IS", "default"),
-        "ConversationSid": conversation.sid,
-        "MessageSid": message.sid,
-        "Index": str(message.index),
-        "Author": message.author,
-        "Body": message.body,
-        "Attributes": message.attributes,
-        "DateCreated": iso_ms(message.created),
-        "ParticipantSid": message.member_sid or "",
-        "Source": conversation.channel_type.upper(),
-        "WebhookType": "webhook",
-        "RetryCount": "0",
-    }

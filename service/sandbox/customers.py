@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from service.sandbox.acts import customer_writes
 from service.sandbox.conversations import add_member, add_message, bound_to, create_conversation
 from service.sandbox.interactions import NewInteraction, create_interaction
 from service.sandbox.reservations import live_reservation, turn_to
@@ -34,8 +35,11 @@ def customer_arrives(world: World, arrival: Arrival, *, interaction: bool) -> di
     """
     address = arrival.address or _some_address(world, arrival.channel_type)
     bound = bound_to(world, address, arrival.to) if arrival.to else None
-    conversation = bound or _new_conversation(world, arrival, address)
-    add_message(world, conversation, address, arrival.body or "Hello", by_api=False)
+    conversation, text = bound or _new_conversation(world, arrival, address), arrival.body or "Hello"
+    if bound:
+        customer_writes(world, bound, text)
+    else:
+        add_message(world, conversation, address, text, by_api=False)
     if interaction and not conversation.channel_sids:
         _through_flex(world, conversation)
     channel = world.channels[conversation.channel_sids[-1]] if conversation.channel_sids else None

@@ -20,6 +20,7 @@ from service.sandbox.state import Outgoing
 LANES = 4
 HELD_BACK_S = 0.3  # a reordered callback is overtaken by what is sent within this time
 LONGEST_LATE_S = 3600
+CONVERSATIONS = Rules(retries=0, read_s=5.0, total_s=5.0)  # "Conversations Webhooks": a timeout of five seconds
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def read_mishaps(wanted: Mapping[str, object]) -> Mishaps:
 def _rules(outgoing: Outgoing) -> Rules:
     if outgoing.json:  # Event Streams delivers at least once; four hours of retries would outlive every test
         return Rules(retries=MOST_RETRIES, policies=EVERYTHING)
-    return rules_of(outgoing.url) if outgoing.overrides else Rules(retries=0)
+    return rules_of(outgoing.url) if outgoing.overrides else CONVERSATIONS
 
 
 class Delivery:
@@ -133,7 +134,7 @@ class Delivery:
 
     def _note(self, outgoing: Outgoing, tries: list[dict[str, object]], outcome: str) -> None:
         entry = {
-            "method": "POST",
+            "method": outgoing.method,
             "path": urlsplit(outgoing.url).path,
             "url": outgoing.url,
             "status": tries[-1].get("status") if tries else None,

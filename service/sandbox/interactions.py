@@ -182,6 +182,7 @@ def _route(world: World, channel: Channel, asked: Asked, attributes: Mapping[str
     task = create_task(world, NewTask(attributes, *asked.place))
     task.channel_sid, task.invite_sid = channel.sid, str(attributes["flexChannelInviteSid"])
     channel.task_sids.append(task.sid)
+    world.touch(channel.sid)
     invite = Invite(task.invite_sid, channel.sid, channel.interaction_sid, task.sid, world.now(), {}, asked.sent)
     channel.invites.append(invite)
     settle(world)

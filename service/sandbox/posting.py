@@ -20,6 +20,7 @@ from service.sandbox.state import Outgoing
 
 PAUSE_S = 0.05  # grows with each try
 MOST_RETRIES = 5
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
 EVERYTHING = frozenset({"4xx", "5xx", "ct", "rt"})
 
 
@@ -61,19 +62,26 @@ def sign(token: str, url: str, form: Iterable[tuple[str, str]]) -> str:
 class Letter:
     """What is posted, and where: the URL as it is signed."""
 
+    method: str
     url: str
     body: bytes
     kind: str
 
 
 def _letter(outgoing: Outgoing) -> Letter:
-    """JSON is signed by its hash in the URL, a form by its parameters; a fragment is never part of it."""
+    """JSON is signed by its hash in the URL, a form by its parameters, which a GET has in the URL too; a fragment is
+    never part of it.
+    """
     url = outgoing.url.split("#", 1)[0]
-    if not outgoing.json:
-        return Letter(url, urlencode(outgoing.form).encode(), "application/x-www-form-urlencoded; charset=utf-8")
-    body = outgoing.json.encode()
     joint = "&" if "?" in url else "?"
-    return Letter(f"{url}{joint}bodySHA256={hashlib.sha256(body).hexdigest()}", body, "application/json")
+    if outgoing.json:
+        body = outgoing.json.encode()
+        hashed = f"{url}{joint}bodySHA256={hashlib.sha256(body).hexdigest()}"
+        return Letter("POST", hashed, body, "application/json")
+    form = urlencode(outgoing.form)
+    if outgoing.method == "GET":
+        return Letter("GET", f"{url}{joint}{form}", b"", FORM)
+    return Letter("POST", url, form.encode(), FORM)
 
 
 class Poster:
@@ -89,7 +97,7 @@ class Poster:
         letter = _letter(outgoing)
         headers = {
             "Content-Type": letter.kind,
-            "X-Twilio-Signature": sign(self._token, letter.url, outgoing.form),
+            "X-Twilio-Signature": sign(self._token, letter.url, outgoing.form if letter.method == "POST" else ()),
             "User-Agent": "TwilioProxy/1.1",
         }
         deadline = time.monotonic() + rules.total_s
@@ -109,7 +117,7 @@ class Poster:
         began = time.monotonic()
         try:
             answer = self._pool.request(
-                "POST", letter.url, body=letter.body, headers=headers, timeout=limits, redirect=False
+                letter.method, letter.url, body=letter.body, headers=headers, timeout=limits, redirect=False
             )
             seen: dict[str, object] = {"status": answer.status}
             failure = f"{answer.status // 100}xx" if answer.status >= 400 else ""

@@ -1,5 +1,7 @@
 """What the control plane tells: the seeded names, and everything about one conversation. It only looks."""
 
+import json
+
 from service.sandbox.clock import iso_ms
 from service.sandbox.judge import is_orphaned
 from service.sandbox.state import Channel, Conversation, Invite, Member, Participant, Task
@@ -34,6 +36,7 @@ def conversation_report(world: World, conversation: Conversation) -> Json:
         "conversation_sid": conversation.sid,
         "state": conversation.state,
         "channel_type": conversation.channel_type,
+        "attributes": json.loads(conversation.attributes),
         "interaction_sid": last.interaction_sid if last else None,
         "channel_sid": last.sid if last else None,
         "channel_status": last.status if last else None,

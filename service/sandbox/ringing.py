@@ -30,14 +30,21 @@ def offer(world: World, task: Task, worker: Worker) -> Reservation:
     return reservation
 
 
-def accept(world: World, reservation: Reservation, joined: Callable[[Task, Reservation], None]) -> None:
-    """The agent takes it; ``joined`` is called once the setup is done. Raises Refused if it no longer rings."""
+Joined = Callable[[Task, Reservation], None]
+
+
+def accept(world: World, reservation: Reservation, joined: Joined | None, *, on_hold_s: float | None = None) -> None:
+    """The agent takes it; ``joined`` is called once the setup is done, and None makes it fail.
+
+    Meanwhile it is on hold, for ``on_hold_s`` or as the switch says. Raises Refused if it no longer rings.
+    """
     _must_ring(reservation)
-    if world.switches.accept_setup_s:
+    seconds = world.switches.accept_setup_s if on_hold_s is None else on_hold_s
+    if seconds:
         reservation.on_hold = True
         if reservation.timer:
             reservation.timer.cancel()
-        world.clock.after(world.switches.accept_setup_s, partial(_set_up, world, reservation, joined))
+        world.clock.after(seconds, partial(_set_up, world, reservation, joined))
     else:
         _set_up(world, reservation, joined)
 
@@ -59,7 +66,8 @@ def rescind(world: World, reservation: Reservation) -> None:
 
 def _must_ring(reservation: Reservation) -> None:
     if reservation.status != "pending" or reservation.on_hold:
-        raise Refused(f"Reservation {reservation.sid} is not pending, it is {reservation.status}.")
+        state = "onHold" if reservation.on_hold else reservation.status
+        raise Refused(f"Reservation {reservation.sid} is not pending, it is {state}.")
 
 
 def _give_back(world: World, reservation: Reservation, status: ReservationStatus) -> None:
@@ -77,11 +85,11 @@ def _ring_out(world: World, reservation: Reservation) -> None:
         cancel(world, task, RANG_OUT_REASON)
 
 
-def _set_up(world: World, reservation: Reservation, joined: Callable[[Task, Reservation], None]) -> None:
+def _set_up(world: World, reservation: Reservation, joined: Joined | None) -> None:
     task = world.tasks[reservation.task_sid]
     if reservation.status != "pending":
         return
-    if world.switches.accept_fails:
+    if joined is None or world.switches.accept_fails:
         _setup_failed(world, reservation, task)
         return
     assign(world, task)
@@ -93,8 +101,8 @@ def _setup_failed(world: World, reservation: Reservation, task: Task) -> None:
     task.refused_by.add(reservation.worker_sid)
     task.assignments += 1
     _give_back(world, reservation, "canceled")
-    if task.routing_target:
-        cancel(world, task, NOT_AVAILABLE_REASON.format(task.routing_target))
+    if task.routing_target or world.switches.failed_setup == "canceled":
+        cancel(world, task, NOT_AVAILABLE_REASON.format(task.routing_target or reservation.worker_sid))
     elif task.assignments >= MOST_ASSIGNMENTS:
         cancel(world, task, ASSIGNMENTS_REASON)
     else:

@@ -94,7 +94,7 @@ def _enter_step(world: World, task: Task) -> None:
     assert target is not None  # the caller has just chosen it
     if target.priority is not None:
         task.priority = target.priority
-    task.queue_sid, task.queue_entered = target.queue_sid, world.now()
+    task.queue_sid, task.queue_entered, task.updated = target.queue_sid, world.now(), world.now()
     task.refused_by.clear()
     task_event(world, "task-queue.entered", task)
     if _offer(world, task):

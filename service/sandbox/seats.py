@@ -41,12 +41,18 @@ def add_participant(
         conversation_participant_sid=member.sid if member else None,
     )
     channel.participants.append(participant)
+    world.touch(channel.sid)
     return participant
 
 
 def agents_on(channel: Channel) -> list[Participant]:
     """The agents who sit on it."""
     return [one for one in channel.participants if one.type == "agent"]
+
+
+def seat_of(channel: Channel, task: Task) -> Participant | None:
+    """Whoever sits on the channel through this task."""
+    return next((one for one in channel.participants if one.routing and one.routing["task_sid"] == task.sid), None)
 
 
 def participant_on(channel: Channel, sid: str) -> Participant:
@@ -86,6 +92,7 @@ def leave_with_task(world: World, task: Task) -> None:
 def stand_up(world: World, channel: Channel, participant: Participant) -> None:
     """Out of the channel and out of the conversation."""
     channel.participants.remove(participant)
+    world.touch(channel.sid)
     conversation = world.conversations[channel.conversation_sid]
     leave_conversation(conversation, participant.conversation_participant_sid)
 

@@ -6,6 +6,7 @@ Workers start offline: nobody takes anything until somebody goes online, so ever
 import json
 from dataclasses import dataclass, field
 
+from service.sandbox.attendance import note_attendance
 from service.sandbox.clock import Clock
 from service.sandbox.routing import settle
 from service.sandbox.sids import named_sid
@@ -38,6 +39,7 @@ WORKERS: dict[str, dict[str, object]] = {
     "dave": {"skills": ["support"], "tier": 1, "full_name": "Dave Example"},
 }
 KNOWN_WORKER_S = 120
+NOT_THERE_YET = "worker.sid NOT IN task.router_workers_present"  # nobody is asked into a conversation they are in
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def new_world(seed: Seed) -> World:
     workspace = Workspace(named_sid("WS", "workspace"), "Flex Task Assignment", now, now)
     workspace.event_callback_url = seed.event_callback_url
     world = World(seed.account, workspace, seed.switches, clock, seed.origin)
-    clock.after_each = lambda: settle(world)
+    clock.after_each = lambda: _after_each(world)
     _activities(world)
     for name in TASK_CHANNELS:
         sid = named_sid("TC", name)
@@ -72,6 +74,11 @@ def new_world(seed: Seed) -> World:
     for name, attributes in WORKERS.items():
         add_worker(world, named_sid("WK", name), name, attributes)
     return world
+
+
+def _after_each(world: World) -> None:
+    settle(world)
+    note_attendance(world)
 
 
 def add_worker(world: World, sid: str, name: str, attributes: dict[str, object]) -> Worker:
@@ -113,5 +120,5 @@ def _to_worker() -> dict[str, object]:
 
 def _to_queue(name: str) -> dict[str, object]:
     expression = f"router_target == 'queue' AND router_queue == '{name}'"
-    target = {"queue": named_sid("WQ", name)}
+    target = {"queue": named_sid("WQ", name), "expression": NOT_THERE_YET}
     return {"filter_friendly_name": f"to {name}", "expression": expression, "targets": [target]}

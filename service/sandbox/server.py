@@ -12,10 +12,12 @@ from werkzeug.exceptions import HTTPException
 
 from service.sandbox.api_conversations import conversation_routes
 from service.sandbox.api_flex import flex_routes
+from service.sandbox.api_iam import iam_routes
 from service.sandbox.api_statistics import statistics_routes
 from service.sandbox.api_tasks import task_routes
 from service.sandbox.api_workspace import workspace_routes
 from service.sandbox.control import Rig, control_routes
+from service.sandbox.control_agents import agent_routes
 from service.sandbox.control_faults import fault_routes
 from service.sandbox.delivery import Delivery
 from service.sandbox.faults import Faults
@@ -148,11 +150,13 @@ def _reseed(world: World, options: SandboxOptions, origin: str) -> Callable[[], 
 
 def _application(rig: Rig) -> Flask:
     app = Flask("service.sandbox", static_folder=None)
-    for make in (flex_routes, statistics_routes, task_routes, workspace_routes, conversation_routes):
+    for make in (flex_routes, statistics_routes, task_routes, workspace_routes, conversation_routes, iam_routes):
         app.register_blueprint(make(rig.world))
     app.register_blueprint(control_routes(rig))
+    app.register_blueprint(agent_routes(rig))
     app.register_blueprint(fault_routes(rig))
     _answers(app, rig)
+    _front_page(app)
     return app
 
 
@@ -184,6 +188,8 @@ def _answers(app: Flask, rig: Rig) -> None:
             return refusal(not_found(request.path) if status == 404 else Refused(error.name, status=status))
         return jsonify({"error": error.name, "field": None}), error.code or 500
 
+
+def _front_page(app: Flask) -> None:
     @app.get("/")
     def welcome() -> Response:
         rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/sandbox/v1")]
@@ -191,7 +197,13 @@ def _answers(app: Flask, rig: Rig) -> None:
         return jsonify(
             {
                 "about": "A local Twilio for trying out and for tests. Nothing in here reaches the real one.",
-                "apis": ["/v1/Interactions", "/v1/Workspaces", "/v1/Conversations", "/v1/ParticipantConversations"],
+                "apis": [
+                    "/v1/Interactions",
+                    "/v1/Workspaces",
+                    "/v1/Conversations",
+                    "/v1/ParticipantConversations",
+                    "/v1/Accounts/{AC}/Tokens/validate",
+                ],
                 "control": sorted(f"{','.join(verbs)} {path}" for path, verbs in control),
             }
         )

@@ -180,7 +180,7 @@ def task_json(world: World, task: Task) -> Json:
         "routing_target": task.routing_target,
         "links": {
             "workspace": _url(world),
-            "task_queue": _url(world, "TaskQueues", task.queue_sid),
+            **({"task_queue": _url(world, "TaskQueues", task.queue_sid)} if task.queue_sid else {}),
             "workflow": _url(world, "Workflows", task.workflow_sid),
             "reservations": _url(world, "Tasks", task.sid, "Reservations"),
         },

@@ -1,5 +1,6 @@
 """What the local Twilio holds: plain records, in Twilio's words. No behaviour, no HTTP. Times are epoch seconds."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -186,6 +187,15 @@ class Invite:
     asked: dict[str, object]  # as the caller sent it
 
 
+@dataclass(frozen=True)
+class Pause:
+    """A native Pause: whose task it was, and when the conversation goes to anybody."""
+
+    worker_sid: str
+    task_sid: str
+    timer: Timer
+
+
 @dataclass
 class Channel:
     """An interaction channel (UO)."""
@@ -202,6 +212,7 @@ class Channel:
     task_sids: list[str] = field(default_factory=list)
     error_code: int | None = None
     error_message: str | None = None
+    pause: Pause | None = None
 
 
 @dataclass
@@ -239,8 +250,10 @@ class Message:
     author: str
     body: str
     created: float
+    number: int  # in the order of things
     attributes: str = "{}"
     member_sid: str | None = None
+    by_api: bool = False
 
 
 @dataclass
@@ -255,6 +268,20 @@ class Webhook:
     created: float
     updated: float
     replay_after: int | None = None
+
+
+@dataclass(frozen=True)
+class Attendance:
+    """Who looked after a conversation from ``at`` on. ``parked``: nobody, on purpose."""
+
+    at: float
+    agents: int
+    live_tasks: int
+    parked: bool
+    closed: bool
+
+
+ATTENDANCES_KEPT = 1000  # per conversation
 
 
 @dataclass
@@ -279,6 +306,18 @@ class Conversation:
     timers: list[Timer] = field(default_factory=list)
     date_inactive: float | None = None
     date_closed: float | None = None
+    attendance: deque[Attendance] = field(default_factory=lambda: deque(maxlen=ATTENDANCES_KEPT))
+
+
+@dataclass(frozen=True)
+class FlexToken:
+    """What Flex gives a user who has logged in. ``text`` is the whole token."""
+
+    text: str
+    worker_sid: str
+    roles: tuple[str, ...]
+    expires: float
+    revoked: bool = False
 
 
 @dataclass(frozen=True)
@@ -307,4 +346,5 @@ class Outgoing:
     lane: str
     task_sid: str = ""
     overrides: bool = True  # connection overrides in the URL's fragment apply
+    method: str = "POST"
     json: str = ""  # in place of the form: a delivery of Event Streams

@@ -72,6 +72,23 @@ class Switches:
     accept_fails: bool = field(
         default=False, metadata={"about": "accepting fails in setup: reservation.canceled, the task is routed anew"}
     )
+    failed_setup: str = field(
+        default="pending",
+        metadata={
+            "allowed": ("pending", "canceled"),
+            "about": "a task whose accept failed in setup: back to pending, or canceled (one for one worker always is)",
+        },
+    )
+    leave_takes: str = field(
+        default="agent",
+        metadata={
+            "allowed": ("agent", "everybody"),
+            "about": "Leave with another agent on the channel: only who leaves goes and it stays active, or all go",
+        },
+    )
+    pause_s: float = field(
+        default=1_209_600.0, metadata={"about": "how long a conversation may be paused before it goes to anybody"}
+    )
     task_search_limit_rps: int = field(
         default=0, metadata={"about": "task lists by attribute allowed per second, 429 beyond; 0 = no limit"}
     )

@@ -147,6 +147,7 @@ def _end(world: World, task: Task, status: TaskStatus, reason: str) -> None:
     task.status = status
     task.reason, task.updated = reason, world.now()
     task.ended, task.ended_number = world.now(), world.number()
+    world.touch(task.channel_sid)
     world.pending.pop(task.sid, None)
     world.unoffered.pop(task.sid, None)
     _stop(task, "ttl_timer", "step_timer", "held_timer")

@@ -129,12 +129,14 @@ def query_date(name: str) -> float | None:
         raise Refused(f"{name} must be an ISO-8601 date") from error
 
 
-def page(world: World, key: str, items: Sequence[Kind], shape: Callable[[Kind], object]) -> Response:
-    """One page of a list, and where the next one is.
+def page(
+    world: World, key: str, items: Sequence[Kind], shape: Callable[[Kind], object], *, most: int = LARGEST_PAGE
+) -> Response:
+    """One page of a list, of ``most`` items at most whatever is asked for, and where the next one is.
 
     A token names the last item of the page before, so that new items at the head do not shift what follows.
     """
-    size = query_integer("PageSize", 1, LARGEST_PAGE) or USUAL_PAGE
+    size = min(query_integer("PageSize", 1, LARGEST_PAGE) or USUAL_PAGE, most)
     number = query_integer("Page", 0, 1_000_000) or 0
     token = query("PageToken")
     if number and not token:

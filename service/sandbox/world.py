@@ -15,6 +15,7 @@ from service.sandbox.state import (
     Channel,
     Conversation,
     Event,
+    FlexToken,
     Interaction,
     Outgoing,
     Reservation,
@@ -68,6 +69,8 @@ class World:
     listed: dict[str, Task] = field(default_factory=dict)  # every task that Twilio still shows
     unoffered: dict[str, Task] = field(default_factory=dict)  # became pending during this turn
     freed: dict[str, Worker] = field(default_factory=dict)  # became able to take more during this turn
+    touched: dict[str, Conversation] = field(default_factory=dict)  # attended otherwise, perhaps, after this turn
+    tokens: dict[str, FlexToken] = field(default_factory=dict)
     closed_under_agent: list[dict[str, str]] = field(default_factory=list)
     send: Callable[[Outgoing], None] = lambda _: None
     lock: threading.Condition = field(default_factory=lambda: threading.Condition(threading.RLock()))
@@ -93,6 +96,12 @@ class World:
     def number(self) -> int:
         """A number greater than all before: the order of things."""
         return next(self._numbers)
+
+    def touch(self, channel_sid: str | None) -> None:
+        """Somebody came to this channel or went, or a task of it; None and unknown ones are passed over."""
+        channel = self.channels.get(channel_sid or "")
+        if channel is not None:
+            self.touched[channel.conversation_sid] = self.conversations[channel.conversation_sid]
 
     def task(self, sid: str) -> Task:
         """A task that Twilio still shows. Raises Refused (404) otherwise."""

@@ -98,6 +98,7 @@ def _move(store: Store, invite_id: str, event: TaskEvent, thread: Thread | None,
         event_sid=event.sid,
         guard=(_GUARD, event.task_sid or ""),
         fields=fields,
+        what=f"{event.type} {event.worker_sid}" if "worker_sid" in fields else event.type,
     )
     if outcome.moved and thread is not None and event.task_sid:
         _remember(store, invite_id, event.task_sid, thread)
@@ -110,7 +111,8 @@ def adopt_task(store: Store, task_sid: str, attributes: Mapping[str, object], pa
     thread = Thread.of(attributes)
     if thread is None:
         return False
-    if store.id_of_task(task_sid) is not None:
+    linked = store.id_of_task(task_sid)
+    if linked is not None and store.get(linked) is not None:  # a link may outlive its record, on another cluster node
         return True
     ours = attributes.get("router_invite_id")
     record = store.get(str(ours)) if is_invite_id(ours) else None

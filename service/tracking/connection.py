@@ -1,44 +1,99 @@
 """How we talk to Redis: bounded waits, one repeat, and every fault as one of ours. Nothing about invites.
 
-redis-py repeats every command up to ten times by default. Ours repeat once, and only because every script
-here may run twice without harm: a second run finds its own work and answers "exists", "ignored" or "guarded".
+redis-py repeats every command up to ten times by default, and in a cluster's pipeline each command by itself. Ours
+repeat once, and only because every script here may run twice without harm: a second run finds its own work and
+answers "exists", "ignored" or "guarded". So the longest that one call can take, with servers that hang, is
+
+    one server    2 × (connect 1 s + reply 1 s), after at most 1 s of waiting for a free connection
+    Sentinel      the same, and before each try at most 0.5 s for every sentinel that hangs
+    Cluster       the same, and once for each try at most 1 s for every node that hangs, to learn of the new layout
+
+A fail-over loses what the old primary had acknowledged and not yet passed on: Redis replicates after its answer. Let
+the servers refuse writes without replicas (min-replicas-to-write 1, min-replicas-max-lag 10) to keep that short.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import redis
-from redis.backoff import ConstantBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
+from redis.exceptions import RedisClusterException
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from service.errors import StoreUnavailableError
+from service.metrics.record import store_step
+from service.tracking.addresses import Fleet, fleet_of
+from service.tracking.cluster_client import ClusterClient
 
 WAIT_S = 1.0  # for connecting, for a reply, and for a free connection
+SENTINEL_WAIT_S = 0.5  # for connecting to a sentinel, and for its reply
 
 
 def connect(url: str, *, connections: int = 64) -> "redis.Redis":
-    """A client for ``url`` with a blocking pool; connects on first use. Replies are text."""
-    pool = redis.BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=WAIT_S,
-        socket_timeout=WAIT_S,
-        retry=Retry(ConstantBackoff(0.05), 1),
-        decode_responses=True,
-        health_check_interval=30,
-        **({} if url.startswith("unix") else {"socket_connect_timeout": WAIT_S, "socket_keepalive": True}),
-    )
-    return redis.Redis(connection_pool=pool)
+    """A client for ``url`` (its forms: see ``addresses``); connects on first use. Replies are text.
+
+    One server: at most ``connections``, callers wait for a free one. Sentinel and Cluster: as many as threads call.
+    Raises ConfigurationError if the address cannot be read.
+    """
+    fleet = fleet_of(url)
+    if fleet is None:
+        pool = redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=connections,
+            timeout=WAIT_S,
+            retry=once_more(),
+            **_manners(tcp=not url.startswith("unix")),
+        )
+        return redis.Redis(connection_pool=pool)
+    if fleet.service is not None:
+        return _watched(fleet, fleet.service)
+    return cast("redis.Redis", ClusterClient(fleet, once_more, _manners(tcp=True) | _login(fleet)))
+
+
+def once_more() -> Retry:
+    """One repeat after a lost connection or a time-out."""
+    return Retry(ConstantBackoff(0.05), 1)
+
+
+def _watched(fleet: Fleet, service: str) -> "redis.Redis":
+    asking = {
+        "username": fleet.sentinel_username,
+        "password": fleet.sentinel_password,
+        "socket_timeout": SENTINEL_WAIT_S,
+        "socket_connect_timeout": SENTINEL_WAIT_S,
+        "retry": Retry(NoBackoff(), 0),
+        **({"ssl": True} if fleet.tls else {}),
+    }
+    options = {"db": fleet.db, "retry": once_more(), **_manners(tcp=True), **_login(fleet)}
+    sentinel = Sentinel(list(fleet.hosts), sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+    return cast("redis.Redis", sentinel.master_for(service, **options))  # type: ignore[no-untyped-call]
+
+
+def _login(fleet: Fleet) -> dict[str, Any]:
+    return {"username": fleet.username, "password": fleet.password, **({"ssl": True} if fleet.tls else {})}
+
+
+def _manners(*, tcp: bool) -> dict[str, Any]:
+    over_tcp = {"socket_connect_timeout": WAIT_S, "socket_keepalive": True}
+    return {
+        "socket_timeout": WAIT_S,
+        "decode_responses": True,
+        "health_check_interval": 30,
+        **(over_tcp if tcp else {}),
+    }
 
 
 @contextmanager
 def store_faults() -> Iterator[None]:
     """Turns every fault of Redis (away, full, read-only, loading, failing over) into StoreUnavailableError."""
     try:
-        yield
-    except redis.RedisError as error:
+        with store_step():
+            yield
+    except (redis.RedisError, RedisClusterException) as error:  # the latter is none of the former, strangely
         raise StoreUnavailableError(f"Redis: {type(error).__name__}", retry_after_s=2) from error
 
 

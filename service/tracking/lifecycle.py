@@ -3,7 +3,7 @@
 Only forward: a duplicate or a late arrival finds no row and is ignored. The README carries this table as a graph.
 """
 
-from service.model import State
+from service.model import ErrandState, State
 
 REQUESTED, PENDING, ACCEPTED = State.REQUESTED, State.PENDING, State.ACCEPTED
 COMPLETED, LAPSED, CLOSED = State.COMPLETED, State.LAPSED, State.CLOSED
@@ -32,6 +32,16 @@ TRANSITIONS: dict[str, dict[State, State]] = {
 
 LIVE = frozenset({REQUESTED, PENDING, ACCEPTED})
 FINAL = frozenset({COMPLETED, CLOSED, RELEASED, SUPERSEDED, FAILED, CANCELED})
+
+TAKEN, PARKED, WAKING = ErrandState.TAKEN, ErrandState.PARKED, ErrandState.WAKING
+
+# The life of an errand: only a park rests, and may be woken several times until an invite stands.
+ERRAND_TRANSITIONS: dict[str, dict[ErrandState, ErrandState]] = {
+    "done": {TAKEN: ErrandState.DONE, PARKED: ErrandState.DONE, WAKING: ErrandState.DONE},
+    "refused": {TAKEN: ErrandState.REFUSED},
+    "parked": {TAKEN: PARKED, WAKING: PARKED},
+    "waking": {PARKED: WAKING},
+}
 
 # Event types of the "TaskRouter Events reference" → our signals. A lapse is only a hint: one dead invite raises
 # several of these, and none of them says whether somebody else is on the channel.

@@ -1,17 +1,27 @@
-"""What the processes remember together besides invites: whose turn the catch-up is, how far it came, the names."""
+"""What the processes remember together besides invites: whose turn the catch-up is, how far it came, the names, and
+by what to tell that the store has forgotten something.
+
+    flex:{NN}:beat          when the catch-up last came to its end (epoch ms by Redis' clock), in every partition: one
+                            that lacks it, or has an older one than another, has lost what was in it
+    flex:{00}:resync        why open invites are to be looked for at Twilio; gone once all are known again
+    flex:{00}:resync-not    set of live tasks that are none of Flex's: they are not asked for again
+"""
 
 import json
 
 import redis
 
 from service.tracking.connection import store_faults
-from service.tracking.records import key
+from service.tracking.records import PARTITIONS, key
 
 _CURSOR = key(0, "catchup")
 _TURN = key(0, "catchup-turn")
 _DIRECTORY = key(0, "directory")
+_RESYNC = key(0, "resync")
+_RESYNC_NOT = key(0, "resync-not")
 
 NAMES_KEPT_S = 86_400
+NOT_FLEX_KEPT_S = 3600
 
 
 class Notes:
@@ -19,6 +29,7 @@ class Notes:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis = client
+        self.newest_beat = 0  # that this process has seen: an older one later on means that the store was set back
 
     def take_turn(self, every_s: float) -> bool:
         """True for one caller every ``every_s`` seconds, over all processes."""
@@ -40,6 +51,51 @@ class Notes:
         """Remember how far the Events API has been read."""
         with store_faults():
             self._redis.set(_CURSOR, at_ms)
+
+    def read_beats(self) -> list[int | None]:
+        """Of each partition, when the catch-up last came to its end (epoch ms); None where nothing is remembered."""
+        with store_faults():
+            pipe = self._redis.pipeline(transaction=False)
+            for partition in range(PARTITIONS):
+                pipe.get(key(partition, "beat"))
+            return [int(beat) if beat else None for beat in pipe.execute()]
+
+    def write_beats(self, now_ms: int) -> None:
+        """The catch-up has come to its end; ``now_ms`` is Redis' time."""
+        with store_faults():
+            pipe = self._redis.pipeline(transaction=False)
+            for partition in range(PARTITIONS):
+                pipe.set(key(partition, "beat"), now_ms)
+            pipe.execute()
+        self.newest_beat = max(self.newest_beat, now_ms)
+
+    def want_resync(self, why: str) -> None:
+        """Live tasks are to be listed and taken up until ``resync_done``; whoever has the turn does some of it."""
+        with store_faults():
+            self._redis.delete(_RESYNC_NOT)
+            self._redis.set(_RESYNC, why)
+
+    def resync_wanted(self) -> str | None:
+        """Why live tasks are to be listed; None if they are not."""
+        with store_faults():
+            why = self._redis.get(_RESYNC)
+        return str(why) if why else None
+
+    def resync_done(self) -> None:
+        """All live tasks are known."""
+        with store_faults():
+            self._redis.delete(_RESYNC)
+
+    def not_flex(self) -> set[str]:
+        """SIDs of live tasks that have been looked at and are none of Flex's."""
+        with store_faults():
+            return {str(sid) for sid in self._redis.smembers(_RESYNC_NOT)}
+
+    def note_not_flex(self, task_sid: str) -> None:
+        """Remember such a task for an hour."""
+        with store_faults():
+            self._redis.sadd(_RESYNC_NOT, task_sid)
+            self._redis.expire(_RESYNC_NOT, NOT_FLEX_KEPT_S)
 
     def read_names(self) -> dict[str, dict[str, str]] | None:
         """The workspace's names as last read from Twilio: kind → name → SID."""

@@ -4,7 +4,12 @@ Key map (``NN`` is one of 64 partitions, and the hash tag that keeps a conversat
 
     flex:{NN}:inv:<id>     hash    the record
     flex:{NN}:due          zset    id → due time (epoch ms by Redis' clock); every record with something left to do
+    flex:{NN}:open         zset    id → rank of its state * 1e13 + created at; what is on the due index, by state and age
     flex:{NN}:all          zset    id → created at
+    flex:{NN}:er:<id>      hash    an errand, in the partition of its channel SID
+    flex:{NN}:errands      zset    id → created at
+    flex:{NN}:line:<UO>    list    ids of a channel's errands that wait for their turn
+    flex:{NN}:ers:<CH|UO>  set     ids of the errands of one conversation or channel, in the partition of that SID
     flex:{NN}:of:<CH|UO>   set     ids of one conversation or channel, in the partition of that SID
     flex:{NN}:ev:<EV>      string  an event that was seen, in the partition of its invite
     flex:{NN}:task:<WT>    string  invite id, in the partition of the task SID
@@ -21,14 +26,14 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from service.model import Invite, Kind, Mode, Origin, Plan, Release, Route, RoutingRequest, State, Target
+from service.model import Entry, Invite, Kind, Mode, Origin, Plan, Release, Route, RoutingRequest, State, Target
 
 PARTITIONS = 64
 RECORD_VERSION = "1"
 
 _ID = re.compile(r"iv_([0-9]{2})_([0-9a-z]{32,33})")
 _TEXTS = ("interaction_sid", "channel_sid", "conversation_sid", "invite_sid", "task_sid", "worker_sid",
-          "predecessor", "successor", "reason")  # fmt: skip
+          "predecessor", "successor", "reason", "asked_by")  # fmt: skip
 _NUMBERS = ("step", "attempt", "sent_at_ms", "created_at_ms", "ladder_at_ms", "ended_at_ms", "looks")
 
 
@@ -107,19 +112,28 @@ def invite_of(fields: Mapping[str, str], due_ms: int | None) -> Invite:
         old_agent_gone=fields.get("old_agent_gone") == "1",
         cancel_wanted=fields.get("cancel_wanted") == "1",
         let_go=fields.get("let_go") == "1",
+        history=history_of(fields.get("log")),
         **texts,  # type: ignore[arg-type]  # names and types are those of the record
         **numbers,  # type: ignore[arg-type]
     )
 
 
+def history_of(log: str | None) -> tuple[Entry, ...]:
+    """The lines of a record's history, oldest first."""
+    lines = [line.split(" ", 2) for line in (log or "").splitlines()]
+    return tuple(Entry(int(at), state, what) for at, state, what in lines)
+
+
 def asdict_request(request: RoutingRequest) -> dict[str, object]:
     """The request as a JSON object; unset fields are left out."""
-    return {name: value for name, value in asdict(_plain(request)).items() if value not in (None, {})}
+    fields = asdict(_plain(request)).items()
+    return {name: value for name, value in fields if value is not None and (value != {} or name == "carried")}
 
 
 def _plain(request: RoutingRequest) -> RoutingRequest:
     # asdict copies deeply and cannot copy a mapping proxy
-    return RoutingRequest(**{**request.__dict__, "attributes": dict(request.attributes)})
+    carried = None if request.carried is None else dict(request.carried)
+    return RoutingRequest(**{**request.__dict__, "attributes": dict(request.attributes), "carried": carried})
 
 
 def _route_fields(route: Route) -> dict[str, object]:
@@ -140,6 +154,8 @@ def _request_of(data: dict[str, object]) -> RoutingRequest:
 def _plan_of(data: dict[str, object]) -> Plan:
     steps = data.pop("steps")
     assert isinstance(steps, list)
+    if isinstance(release := data.get("release"), str):
+        data["release"] = Release(release)
     return Plan(steps=tuple(Route(**step) for step in steps), **data)  # type: ignore[arg-type]
 
 

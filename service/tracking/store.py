@@ -21,11 +21,11 @@ from service.tracking.records import (
     key,
     partition_of_id,
 )
+from service.tracking.scripts import KEEP, NONE, Change, Said, Scripts, milliseconds
+
+__all__ = ["KEEP", "NONE", "Filters", "Outcome", "Store", "adopted_id"]
 
 THREAD_KEPT_S = 30 * 86_400
-EVENT_KEPT_S = 25 * 3600  # longer than the catch-up ever looks back
-
-KEEP, NONE = "keep", "none"
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,7 @@ class Store:
     def __init__(self, client: "redis.Redis", *, keep_s: int) -> None:
         """``keep_s``: how long a finished record and an idempotency key are remembered."""
         self._redis = client
-        self._keep_ms = keep_s * 1000
-        self._create = client.register_script(lua("create"))
-        self._transition = client.register_script(lua("transition"))
+        self._scripts = Scripts(client, keep_s=keep_s)
         self._claim = client.register_script(lua("claim"))
 
     def ping(self) -> None:
@@ -95,12 +93,8 @@ class Store:
     def create(self, invite: Invite, *, due_in_s: float) -> Outcome:
         """Write a new record, due in ``due_in_s``. Says ``exists`` and changes nothing if that id is there."""
         self.index(invite.id, invite.conversation_sid, invite.channel_sid)  # first: a name without a record is harmless
-        partition = partition_of_id(invite.id)
-        names = [f"inv:{invite.id}", "due", "all"]
-        pairs = [part for pair in fields_of(invite).items() for part in pair]
-        arguments: list[str | int] = [invite.id, _ms(due_in_s), *pairs]
-        with store_faults():
-            return _outcome(self._create(keys=[key(partition, name) for name in names], args=arguments))
+        names = [f"inv:{invite.id}", "all"]
+        return _outcome(self._scripts.create(invite.id, names, due_in_s=due_in_s, fields=fields_of(invite)))
 
     def index(self, invite_id: str, *sids: str | None) -> None:
         """Let the invite be found by its conversation and its channel, whichever of them is known."""
@@ -137,14 +131,11 @@ class Store:
         event_sid: str | None = None,
         guard: tuple[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
+        what: str | None = None,
     ) -> Outcome:
-        """Move the record along the row ``signal`` of the transition table.
-
-        ``due``: seconds from now, KEEP, or NONE to take it off the due index and let it expire.
-        ``guard``: a field that must be unset or hold this value. ``event_sid`` is taken once and then a duplicate.
-        """
-        row = TRANSITIONS[signal]
-        return self._run(invite_id, row, due=due, event_sid=event_sid, guard=guard, fields=fields)
+        """Move the record along the row ``signal`` of the transition table; ``what`` is the history's word for it."""
+        change = Change(due, guard, fields, event_sid, what or signal)
+        return self._run(invite_id, TRANSITIONS[signal], change)
 
     def touch(
         self,
@@ -154,37 +145,20 @@ class Store:
         due: float | str = KEEP,
         guard: tuple[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
+        what: str = "",
     ) -> Outcome:
         """Change fields or the due time of a record that is still in ``state``."""
-        return self._run(invite_id, {state: state}, due=due, event_sid=None, guard=guard, fields=fields)
+        return self._run(invite_id, {state: state}, Change(due, guard, fields, what=what))
 
-    def _run(
-        self,
-        invite_id: str,
-        row: Mapping[State, State],
-        *,
-        due: float | str,
-        event_sid: str | None,
-        guard: tuple[str, str] | None,
-        fields: Mapping[str, str] | None,
-    ) -> Outcome:
-        partition = partition_of_id(invite_id)
-        record = key(partition, f"inv:{invite_id}")
-        event = key(partition, f"ev:{event_sid}") if event_sid else record
-        moves = " ".join(f"{before}>{after}" for before, after in row.items())
-        pairs = [part for pair in (fields or {}).items() for part in pair]
-        delay = due if isinstance(due, str) else _ms(due)
-        remember = EVENT_KEPT_S * 1000 if event_sid else 0
-        arguments = [moves, delay, self._keep_ms, remember, *(guard or ("", "")), *pairs]
-        with store_faults():
-            return _outcome(self._transition(keys=[record, key(partition, "due"), event], args=arguments))
+    def _run(self, invite_id: str, row: Mapping[State, State], change: Change) -> Outcome:
+        return _outcome(self._scripts.transition(invite_id, f"inv:{invite_id}", row, change))
 
     # -- due work
 
     def claim(self, partition: int, *, lease_s: float, most: int) -> tuple[int, list[str]]:
         """Redis' time (ms) and at most ``most`` ids that are due, each pushed ``lease_s`` ahead."""
         with store_faults():
-            now, *ids = self._claim(keys=[key(partition, "due")], args=[_ms(lease_s), most])
+            now, *ids = self._claim(keys=[key(partition, "due")], args=[milliseconds(lease_s), most])
         return int(now), ids
 
     def drop_due(self, invite_id: str) -> None:
@@ -192,6 +166,7 @@ class Store:
         partition = partition_of_id(invite_id)
         with store_faults():
             self._redis.zrem(key(partition, "due"), invite_id)
+            self._redis.zrem(key(partition, "open"), invite_id)
             self._redis.zrem(key(partition, "all"), invite_id)
 
     def due_partitions(self) -> list[int]:
@@ -271,10 +246,5 @@ def _text(value: object) -> str | None:
     return str(value) if value else None
 
 
-def _ms(seconds: float) -> int:
-    return max(0, int(seconds * 1000))
-
-
-def _outcome(answer: list[object]) -> Outcome:
-    word, state, now = answer
-    return Outcome(str(word), State(str(state)) if state else None, int(str(now)))
+def _outcome(said: Said) -> Outcome:
+    return Outcome(said.word, State(said.state) if said.state else None, said.now_ms)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flow.acts import errand, park, served
 from tests.flow.world import World
 from tests.sandbox.contract import Contract
 
@@ -11,18 +12,25 @@ pytestmark = pytest.mark.contract
 
 # every operation that service/flex has
 EXPECTED = {
+    "DELETE /v1/Conversations/{ConversationSid}/Webhooks/{Sid}",
+    "GET /v1/Conversations/{ConversationSid}/Messages",
+    "GET /v1/Conversations/{ConversationSid}/Webhooks",
     "GET /v1/Conversations/{Sid}",
     "GET /v1/Interactions/{InteractionSid}/Channels/{ChannelSid}/Invites",
     "GET /v1/Interactions/{InteractionSid}/Channels/{ChannelSid}/Participants",
     "GET /v1/Interactions/{InteractionSid}/Channels/{Sid}",
+    "GET /v1/Workspaces/{WorkspaceSid}/Activities",
     "GET /v1/Workspaces/{WorkspaceSid}/Events",
     "GET /v1/Workspaces/{WorkspaceSid}/TaskChannels",
     "GET /v1/Workspaces/{WorkspaceSid}/TaskQueues",
+    "GET /v1/Workspaces/{WorkspaceSid}/TaskQueues/{TaskQueueSid}/RealTimeStatistics",
     "GET /v1/Workspaces/{WorkspaceSid}/Tasks",
     "GET /v1/Workspaces/{WorkspaceSid}/Tasks/{Sid}",
     "GET /v1/Workspaces/{WorkspaceSid}/Workers",
+    "GET /v1/Workspaces/{WorkspaceSid}/Workers/{Sid}",
     "GET /v1/Workspaces/{WorkspaceSid}/Workflows",
     "POST /v1/Conversations/{ConversationSid}/Messages",
+    "POST /v1/Conversations/{ConversationSid}/Webhooks",
     "POST /v1/Conversations/{Sid}",
     "POST /v1/Interactions",
     "POST /v1/Interactions/{InteractionSid}/Channels/{ChannelSid}/Invites",
@@ -67,6 +75,7 @@ def _do_everything(world: World) -> None:
     world.post(f"invites/{called_off['id']}/cancel", {})
     world.turn()
 
+    _park_and_end(world)
     world.control("POST", "callbacks", {"lost": True})
     world.fault("POST /v1/Interactions", when="before", times=1, status=500)
     lost = world.escalate(world.customer()["conversation_sid"], attributes={"topic": "billing"})
@@ -76,10 +85,20 @@ def _do_everything(world: World) -> None:
     world.catch_up()
     world.turn_until(lost["id"], "closed")
 
+    world.reconciler.parts.statistics.queue(world.info["queues"]["billing"])
+
     half_closed = world.escalate(world.customer()["conversation_sid"])
     world.advance(90_000)
     gateway = world.reconciler.parts.gateway
     gateway.close_channel(str(half_closed["interaction_sid"]), str(half_closed["channel_sid"]))
     world.reconciler.parts.taskrouter.names()
     # no switch leaves a conversation open behind its channel: call what would close it
-    gateway.close_conversation(world.customer()["conversation_sid"])
+    world.reconciler.parts.conversations.close(world.customer()["conversation_sid"])
+
+
+def _park_and_end(world: World) -> None:
+    first = served(world)
+    rests = park(world, first, same_agent_s=60)
+    errand(world, "wake", first)
+    world.turn_until_errand(rests["id"], "done")
+    errand(world, "end", first)

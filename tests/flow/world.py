@@ -9,7 +9,7 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -186,6 +186,42 @@ class World:
                 return found
             assert time.monotonic() < deadline, f"{invite_id} stays {found['state']}, not {states}"
             time.sleep(0.05)
+
+    def turn_until_errand(self, errand_id: object, *states: str) -> Answer:
+        """Turn the reconciler until the errand is in one of ``states``."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            self.turn()
+            found = self.get(f"errands/{errand_id}")
+            if found["state"] in states:
+                return found
+            assert time.monotonic() < deadline, f"{errand_id} stays {found['state']}, not {states}"
+            time.sleep(0.05)
+
+    def turn_until_told(self, errand_id: object, words: str) -> None:
+        """Turn the reconciler until the errand's history has these words."""
+
+        def told() -> bool:
+            found = self.reconciler.parts.errands.get(str(errand_id))
+            return found is not None and any(entry.what == words for entry in found.history)
+
+        self.turn_while(lambda: not told())
+
+    def turn_while(self, condition: Callable[[], bool]) -> None:
+        """Turn the reconciler for as long as ``condition`` holds."""
+        deadline = time.monotonic() + PATIENCE_S
+        self.turn()
+        while condition():
+            assert time.monotonic() < deadline, "what was waited for does not come"
+            time.sleep(0.05)
+            self.turn()
+
+    def hurry(self, errand_id: object, seconds: int) -> None:
+        """Let ``seconds`` pass for a parked errand: its record grows so much older, and is due."""
+        found = self.reconciler.parts.errands.get(str(errand_id))
+        assert found is not None
+        parked_at_ms = (found.parked_at_ms or 0) - seconds * 1000
+        self.reconciler.parts.errands.touch(found.id, found.state, due=0, fields={"parked_at_ms": str(parked_at_ms)})
 
     def await_state(self, invite_id: object, *states: str) -> Answer:
         """Wait, without turning the reconciler, until events have brought the invite into one of ``states``."""

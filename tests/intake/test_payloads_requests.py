@@ -1,6 +1,7 @@
 """Routing requests: every fault at once, named as written, with nothing of the values; one meaning in JSON and form."""
 
 import json
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
@@ -82,12 +83,15 @@ def test_full_transfer_is_read() -> None:
 @pytest.mark.parametrize(
     ("given_fields", "mode", "release"),
     [
-        ({}, Mode.COLD, Release.ON_ACCEPT),
-        ({"mode": "cold"}, Mode.COLD, Release.ON_ACCEPT),
+        ({}, Mode.COLD, None),
+        ({"mode": "cold"}, Mode.COLD, None),
         ({"mode": "warm"}, Mode.WARM, None),
+        ({"release": "on_accept"}, Mode.COLD, Release.ON_ACCEPT),
+        ({"release": "accepted"}, Mode.COLD, Release.ON_ACCEPT),
+        ({"release": "queued"}, Mode.COLD, Release.QUEUED),
         ({"release": "immediately"}, Mode.COLD, Release.IMMEDIATELY),
     ],
-    ids=["nothing", "cold", "warm", "release"],
+    ids=["nothing", "cold", "warm", "on_accept", "accepted", "queued", "immediately"],
 )
 def test_transfer_defaults_to_cold(given_fields: dict[str, str], mode: Mode, release: Release | None) -> None:
     request = parse({"conversation_sid": CH, **given_fields}, Kind.TRANSFER)
@@ -257,7 +261,7 @@ def test_many_faults_stay_a_short_answer() -> None:
         ({"from": {"worker_sid": UT}}, "from.worker_sid", "WK followed by"),
         ({"from_worker_sid": WK}, "from_worker_sid", "in JSON it is from.worker_sid"),
         ({"mode": "hot"}, "mode", "'cold' or 'warm'"),
-        ({"release": "later"}, "release", "'on_accept' or 'immediately'"),
+        ({"release": "later"}, "release", "'accepted', 'queued', 'immediately'"),
         ({"mode": "warm", "release": "on_accept"}, "release", "mode cold"),
     ],
     ids=str,
@@ -360,6 +364,19 @@ def test_fingerprint_ignores_spelling_and_key() -> None:
     assert body_fingerprint(one) == body_fingerprint(other)
 
 
+@pytest.mark.parametrize("word", ["on_accept", "accepted"])
+def test_fingerprint_is_that_of_the_usual_release(word: str) -> None:
+    said = parse({"conversation_sid": CH, "release": word}, Kind.TRANSFER)
+
+    assert body_fingerprint(said) == body_fingerprint(parse({"conversation_sid": CH}, Kind.TRANSFER))
+
+
+def test_fingerprint_leaves_out_what_was_carried() -> None:
+    request = parse({"conversation_sid": CH}, Kind.TRANSFER)
+
+    assert body_fingerprint(replace(request, carried={"topic": "x"})) == body_fingerprint(request)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -374,6 +391,7 @@ def test_fingerprint_ignores_spelling_and_key() -> None:
         {"to": {"worker": "a"}},
         {"mode": "warm"},
         {"release": "immediately"},
+        {"release": "queued"},
     ],
     ids=str,
 )

@@ -121,7 +121,7 @@ def test_worker_is_tied_only_if_asked(load: Load, pin: str, tied: bool) -> None:
     before = os.sched_getaffinity(0)
     last = max(before)
     try:
-        load(PIN_WORKERS=pin).post_fork(None, SimpleNamespace(core=len(before) - 1))
+        load(PIN_WORKERS=pin).post_fork(None, SimpleNamespace(core=len(before) - 1, slot=0))
         assert os.sched_getaffinity(0) == ({last} if tied else before)
     finally:
         os.sched_setaffinity(0, before)

@@ -36,6 +36,8 @@ def act(look: ChannelLook, *, steps_left: bool = False, on_lapse: str = "close")
         (replace(ALONE, own_task="assigned", live_tasks=(sid("WT", 2),)), Act.LOOK_AGAIN),
         (replace(ALONE, own_task="completed"), Act.RELEASE),
         (replace(ALONE, other_invites=1), Act.RELEASE),
+        (replace(ALONE, parked=True), Act.RELEASE),
+        (replace(ALONE, people=("agent",), live_tasks=(sid("WT", 2),), held_by_asker=True), Act.RELEASE),
         (ChannelLook("closed", "closed"), Act.SETTLE),
         (ChannelLook(None, None), Act.SETTLE),
         (ChannelLook(None, "closed"), Act.SETTLE),
@@ -58,6 +60,20 @@ def test_further_step_waits_for_nobody_served() -> None:
     assert act(replace(ALONE, people=("agent",)), steps_left=True) is Act.LOOK_AGAIN
 
 
+def test_transfer_goes_on_while_the_asker_stays() -> None:
+    look = replace(ALONE, people=("agent",), live_tasks=(sid("WT", 2),), held_by_asker=True)
+    assert act(look, steps_left=True) is Act.NEXT_STEP
+
+
+def test_parked_conversation_still_tries_the_next_step() -> None:
+    """The invite that was to wake it was refused: the rule's other steps may do better."""
+    assert act(replace(ALONE, parked=True), steps_left=True) is Act.NEXT_STEP
+
+
+def test_asker_with_a_task_that_lives_waits() -> None:
+    assert act(replace(ALONE, own_task="pending", held_by_asker=True), steps_left=True) is Act.LOOK_AGAIN
+
+
 def test_rule_may_leave_it_open() -> None:
     assert act(ALONE, on_lapse="leave") is Act.RELEASE
 
@@ -70,6 +86,7 @@ LOOKS = st.builds(
     own_task=st.sampled_from([None, "pending", "reserved", "assigned", "wrapping", "completed", "canceled"]),
     live_tasks=st.lists(st.just(sid("WT", 2)), max_size=1).map(tuple),
     other_invites=st.integers(0, 2),
+    parked=st.booleans(),
     settling=st.booleans(),
 )
 
@@ -78,6 +95,8 @@ LOOKS = st.builds(
 def test_open_channel_with_anybody_is_never_ended(look: ChannelLook, steps_left: bool, on_lapse: str) -> None:
     attended = look.people or look.live_tasks or look.other_invites or look.own_task in ("pending", "assigned")
     open_channel = look.channel_status not in ("closed", None)
+    if open_channel and look.parked:
+        assert act(look, steps_left=False, on_lapse=on_lapse) in (Act.RELEASE, Act.LOOK_AGAIN)
     if open_channel and (attended or look.channel_status in ("inactive", "pause")):
         assert act(look, steps_left=steps_left, on_lapse=on_lapse) in (Act.RELEASE, Act.LOOK_AGAIN)
 

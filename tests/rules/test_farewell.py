@@ -60,6 +60,11 @@ def test_mistake_is_found_in_its_place(text: str, line: int, column: int, said: 
     assert (fault.line, fault.column) == (line, column)
 
 
+def test_file_without_calendars_has_none_to_offer() -> None:
+    with pytest.raises(RulesError, match=r"no calendar 'sales' \(there are: none\)"):
+        parse_rules("version: 1\ndefault: {route: {workflow: w}, farewell: 'a {opens_at:sales}'}")
+
+
 def test_message_with_known_placeholders_is_taken() -> None:
     text = f"{HEAD}  farewell: We open {{opens_at:support}} or {{{{later}}}}.\n"
     assert parse_rules(text).default.farewell == "We open {opens_at:support} or {{later}}."

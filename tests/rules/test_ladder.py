@@ -2,12 +2,13 @@
 
 import pytest
 
-from service.model import Kind, RoutingRequest
+from service.model import Kind, Route, RoutingRequest
 from service.rules.decide import facts_of
 from service.rules.faults import RulesError
 from service.rules.ladder import next_step, step_is_skipped
 from service.rules.reading import parse_rules
 from service.rules.ruleset import RuleSet
+from tests.conftest import sid
 
 TEXT = r"""
 version: 1
@@ -50,7 +51,28 @@ def test_next_step_is_the_first_not_skipped(
     rules: RuleSet, attributes: dict[str, object], start: int, step: int | None
 ) -> None:
     facts = facts_of(RoutingRequest(Kind.ESCALATION, attributes=attributes), rules)
-    assert next_step(rules.rules[0].steps, start, facts) == step
+    routes = [Route(sid("WW", 1), "t", skip_if=one.skip_if) for one in rules.rules[0].steps]
+    assert next_step(routes, start, facts) == step
+
+
+WORKERS = [Route(sid("WW", 1), "t", worker_sid=worker) for worker in (sid("WK", 1), sid("WK", 2), None)]
+THERE: dict[str, tuple[tuple[str, ...], int, int | None]] = {
+    "nobody": ((), 0, 0),
+    "first": ((sid("WK", 1),), 0, 1),
+    "both": ((sid("WK", 2), sid("WK", 1)), 0, 2),
+    "second-while-first-is-due": ((sid("WK", 2),), 0, 0),
+    "second-in-its-turn": ((sid("WK", 2),), 1, 2),
+    "somebody-else": ((sid("WK", 3),), 1, 1),
+}
+
+
+@pytest.mark.parametrize(("present", "start", "step"), THERE.values(), ids=THERE)
+def test_worker_who_is_there_is_passed_over(present: tuple[str, ...], start: int, step: int | None) -> None:
+    assert next_step(WORKERS, start, {}, present) == step
+
+
+def test_nothing_is_left_where_only_those_there_are_named() -> None:
+    assert next_step(WORKERS[:2], 0, {}, (sid("WK", 1), sid("WK", 2))) is None
 
 
 def test_condition_of_a_step_carries_its_lists(rules: RuleSet) -> None:

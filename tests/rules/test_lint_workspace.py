@@ -19,6 +19,7 @@ DIRECTORY = Directory(
     workflows={"transfers": sid("WW", 1), "everyone": sid("WW", 2)}, queues=QUEUES, workers={"alice": sid("WK", 1)}
 )
 HEAD = "version: 1\nvia: transfers\n"
+NOT_THERE_YET = "worker.sid NOT IN task.router_workers_present"
 
 
 def workflow(*filters: Mapping[str, object], default: str | None = None) -> dict[str, object]:
@@ -31,10 +32,10 @@ def workflow(*filters: Mapping[str, object], default: str | None = None) -> dict
     }
 
 
-def to_queue(name: str, expression: str = "", **target: object) -> dict[str, object]:
-    """A filter that leads to one queue."""
+def to_queue(name: str, expression: str = "", /, **target: object) -> dict[str, object]:
+    """A filter that leads to one queue; what is given by name belongs to its target."""
     expression = expression or f"router_target == 'queue' AND router_queue == '{name}'"
-    targets = [{"queue": QUEUES[name], **target}]
+    targets = [{"queue": QUEUES[name], "expression": NOT_THERE_YET, **target}]
     return {"filter_friendly_name": f"to {name}", "expression": expression, "targets": targets}
 
 
@@ -157,8 +158,14 @@ def test_trap_in_a_filter_is_told(expression: str, said: str) -> None:
     assert said in message
 
 
+def test_worker_of_a_target_has_a_sid_but_perhaps_no_skill() -> None:
+    parts = "worker.sid NOT IN task.router_workers_present AND worker.name != 'x' AND worker.skill != 'y'"
+    (message,) = told("{workflow: transfers}", workflow(to_queue("billing", expression=parts), default="everyone"))
+    assert "worker.skill != null" in message
+
+
 def test_target_may_name_the_worker() -> None:
-    resource = workflow(to_queue("billing", expression="a == 1", skip_if="1 == 1"), default="everyone")
+    resource = workflow(to_queue("billing", "a == 1", skip_if="1 == 1"), default="everyone")
     resource["configuration"] = str(resource["configuration"]).replace("1 == 1", "worker.skills HAS 'a'")
     assert told("{workflow: transfers}", resource) == []
 
@@ -212,3 +219,51 @@ def test_unreadable_configuration_is_told(tmp_path: Path, configuration: str | N
     resource = {"sid": sid("WW", 1), "configuration": configuration}
     code, text = lint_text(path, directory=DIRECTORY, workflows=[resource])
     assert (code, text) == (2, f"the configuration of workflow {sid('WW', 1)} cannot be read\n")
+
+
+OFFERED_AGAIN = {
+    "one": (workflow(to_queue("billing", expression=""), to_queue("support")), "by 'to billing': add `worker.sid NOT"),
+    "several": (
+        workflow(*(to_queue(name, "router_queue == 'x'", expression="1 == 1") for name in ("billing", "support"))),
+        "by 'to billing', 'to support': add",
+    ),
+    "many": (
+        workflow(*(to_queue("billing", f"task.router_queue_sid == '{n}'", expression="1 == 1") for n in range(6))),
+        "by " + ", ".join(["'to billing'"] * 5) + " …: add",
+    ),
+}
+
+
+@pytest.mark.parametrize(("resource", "said"), OFFERED_AGAIN.values(), ids=OFFERED_AGAIN)
+def test_filter_that_rings_those_who_are_there_is_told(resource: dict[str, object], said: str) -> None:
+    (message,) = told("{workflow: everyone}", resource)
+    assert message.startswith(
+        "workflow transfers:1:1: agents who are on a conversation already are asked onto it again"
+    )
+    assert said in message
+
+
+def test_second_target_may_ring_those_who_are_there() -> None:
+    targets = [{"queue": QUEUES["billing"], "timeout": 5, "expression": NOT_THERE_YET}, {"queue": QUEUES["support"]}]
+    one = {"expression": "router_target == 'queue'", "friendly_name": "f", "targets": targets}
+    (message,) = told("{workflow: everyone}", workflow(one))
+    assert "by 'f': add" in message
+
+
+NOT_MEANT = {
+    "for-workers": to_queue("everyone", "router_target == 'worker'", expression=""),
+    "not-steered": to_queue("billing", "topic == 'x'", expression=""),
+    "for-all": to_queue("billing", " ", expression=""),
+    "unreadable": to_queue("billing", "router_target ==", expression=""),
+    "without-targets": {"expression": "router_target == 'queue'", "targets": []},
+}
+
+
+@pytest.mark.parametrize("one", NOT_MEANT.values(), ids=NOT_MEANT)
+def test_filter_that_no_queue_route_takes_is_left_alone(one: dict[str, object]) -> None:
+    assert told("{workflow: everyone}", workflow(one)) == []
+
+
+def test_only_the_workflow_under_via_is_asked() -> None:
+    rules = parse_rules("version: 1\ndefault: {workflow: everyone}\n")
+    assert lint_workspace(rules, [workflow(to_queue("billing", expression=""))], DIRECTORY) == ()

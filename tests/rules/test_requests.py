@@ -49,7 +49,7 @@ UNREADABLE: dict[str, tuple[object, str]] = {
     "kind-unknown": ({"kind": "wish"}, "kind must be one of escalation, transfer"),
     "kind-adopted": ({"kind": "adopted"}, "kind must be one of escalation, transfer"),
     "mode-unknown": ({"mode": "hot"}, "mode must be one of cold, warm"),
-    "release-unknown": ({"release": "never"}, "release must be one of on_accept, immediately"),
+    "release-unknown": ({"release": "never"}, "release must be one of accepted, queued, immediately, on_accept"),
     "channel-type-misspelled": ({"channel_type": "smss"}, "did you mean 'sms'?"),
     "reason-no-text": ({"reason": 5}, "reason must be a text"),
     "attributes-no-object": ({"attributes": [1]}, "attributes must be an object"),

@@ -39,6 +39,11 @@ class Caller:
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in (form or {}).items()}
         return self.session.post(f"{self.base_url}{path}", data=texts, headers=headers, timeout=30)
 
+    def validate(self, token: object, account_sid: str | None = None) -> requests.Response:
+        """Asks whether a Flex token is good."""
+        path = f"/v1/Accounts/{account_sid or self.info['account_sid']}/Tokens/validate"
+        return self.session.post(f"{self.base_url}{path}", json={"token": token}, timeout=30)
+
     def delete(self, path: str) -> requests.Response:
         """DELETE of an API."""
         return self.session.delete(f"{self.base_url}{path}", timeout=30)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 @dataclass(frozen=True)
 class Posted:
-    """One request. ``path`` includes the query."""
+    """One request, for a GET with an empty body. ``path`` includes the query."""
 
     path: str
     headers: dict[str, str]
@@ -47,8 +47,11 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def do_GET(self) -> None:
+                self.do_POST()
+
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 with lock:
                     number = len(receiver.posted)
                     receiver.posted.append(Posted(self.path, dict(self.headers.items()), body))

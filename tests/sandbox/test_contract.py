@@ -34,7 +34,6 @@ LEFT_OUT = (
     "/Conversations/{ConversationSid}/Messages/{Sid} POST",
     "/Conversations/{ConversationSid}/Messages/{Sid} DELETE",
     "/Conversations/{ConversationSid}/Participants/{Sid} POST",
-    "/Conversations/{ConversationSid}/Webhooks/{Sid} POST",
     "/Receipts",
 )
 

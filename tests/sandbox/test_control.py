@@ -2,10 +2,12 @@
 
 import pytest
 
+from service.sandbox.acts import ACTS
 from service.sandbox.clock import parse_iso
 from service.sandbox.server import ACCOUNT_SID, AUTH_TOKEN, RunningSandbox, SandboxOptions, start_sandbox
 from tests.sandbox.calls import Caller, eventually
 
+ACTS_ON_A_TASK = tuple(name for name in ACTS if name not in ("online", "offline"))
 NAMES = {
     "workflows": {"everyone", "transfers", "callbacks"},
     "queues": {"everyone", "support", "billing", "tier2-billing"},
@@ -65,7 +67,7 @@ def test_accept_without_task_takes_the_oldest(caller: Caller) -> None:
     assert caller.told("POST", "/agents/alice/accept")["task_sid"] == second
 
 
-@pytest.mark.parametrize("deed", ["accept", "decline", "ignore", "complete", "leave", "wrapup", "drop"])
+@pytest.mark.parametrize("deed", ACTS_ON_A_TASK)
 def test_deed_without_anything_to_do_is_a_conflict(caller: Caller, deed: str) -> None:
     response = caller.control("POST", f"/agents/alice/{deed}")
     assert response.status_code == 409
@@ -73,7 +75,7 @@ def test_deed_without_anything_to_do_is_a_conflict(caller: Caller, deed: str) ->
 
 
 def test_task_of_another_queue_is_a_conflict(caller: Caller) -> None:
-    attributes = {"router_target": "queue", "router_queue": "billing"}
+    attributes = {"router_target": "queue", "router_queue": "billing", "router_workers_present": []}
     _, task = caller.waiting("transfers", attributes=attributes)
     assert caller.control("POST", "/agents/alice/accept", {"task_sid": task}).status_code == 409
     assert caller.control("POST", "/agents/bob/accept", {"task_sid": task}).status_code == 200
@@ -164,5 +166,11 @@ def test_service_address_becomes_the_callback_url() -> None:
 
 def test_front_page_lists_the_control_plane(sandbox: RunningSandbox, caller: Caller) -> None:
     page = caller.get("/").json()
-    assert "POST /sandbox/v1/agents/<worker>/<name>" in page["control"]
+    wanted = {
+        "POST /sandbox/v1/agents/<worker>/<name>",
+        "POST /sandbox/v1/agents/<worker>/token",
+        "POST /sandbox/v1/acts",
+        "GET /sandbox/v1/conversations/<sid>/attendance",
+    }
+    assert wanted <= set(page["control"])
     assert sandbox.port == int(caller.base_url.rsplit(":", 1)[1])

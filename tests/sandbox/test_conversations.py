@@ -6,7 +6,6 @@ from service.sandbox.acts import customer_writes
 from service.sandbox.conversations import (
     add_member,
     add_message,
-    add_webhook,
     change_state,
     create_conversation,
     end_conversation,
@@ -16,6 +15,7 @@ from service.sandbox.customers import Arrival, customer_arrives
 from service.sandbox.refusals import Refused
 from service.sandbox.sids import new_sid
 from service.sandbox.state import Member, Webhook
+from service.sandbox.webhooks import add_webhook
 from service.sandbox.world import World
 from tests.sandbox.scenes import START, arrival, pass_time, sent_by, standing_world
 

@@ -6,9 +6,9 @@ import pytest
 
 from service.sandbox.acts import customer_writes
 from service.sandbox.channels import note_closing, update_channel
-from service.sandbox.conversations import end_conversation
+from service.sandbox.conversations import add_message, end_conversation
 from service.sandbox.judge import verdict
-from service.sandbox.seats import agents_on, close_participant, leave_with_task
+from service.sandbox.seats import agents_on, close_participant, leave_with_task, wrap_participant
 from service.sandbox.state import Conversation
 from service.sandbox.tasks import complete, delete
 from service.sandbox.world import World
@@ -95,6 +95,12 @@ def parked(world: World) -> Conversation:
     return conversation
 
 
+def wrapping_up(world: World) -> Conversation:
+    conversation = served(world)
+    wrap_participant(world, agents_on(world.channels[conversation.channel_sids[0]])[0])
+    return conversation
+
+
 def came_through_flex(world: World) -> Conversation:
     return arrival(world, interaction=True)
 
@@ -129,6 +135,7 @@ def test_unattended_conversation_is_orphaned(scene: Scene) -> None:
         closed_afterwards,
         left,
         parked,
+        wrapping_up,
         came_through_flex,
         conversation_closed_only,
         second_interaction_waits,
@@ -165,11 +172,19 @@ def test_two_requests_are_not_double() -> None:
     assert verdict(world)["double_invited"] == []
 
 
-def test_api_close_under_an_agent_is_noted() -> None:
+@pytest.mark.parametrize("ending", [{"status": "closed"}, None], ids=["closed", "no routing"])
+def test_api_close_under_an_agent_is_noted(ending: object) -> None:
     world = standing_world()
     conversation = served(world)
-    update_channel(world, world.channels[conversation.channel_sids[0]], "closed", {"status": "closed"})
+    update_channel(world, world.channels[conversation.channel_sids[0]], "closed", ending)
     assert verdict(world)["closed_under_agent"] == [conversation.sid]
+
+
+def test_end_with_wrapup_is_not_closed_under() -> None:
+    world = standing_world()
+    conversation = served(world)
+    update_channel(world, world.channels[conversation.channel_sids[0]], "closed", {"status": "wrapup"})
+    assert (conversation.state, verdict(world)["closed_under_agent"]) == ("closed", [])
 
 
 @pytest.mark.parametrize("scene", [unanswered, parked])
@@ -186,6 +201,113 @@ def test_agent_who_hung_up_is_not_closed_under() -> None:
     does(world, "alice", "wrapup")
     note_closing(world, world.channels[conversation.channel_sids[0]])
     assert verdict(world)["closed_under_agent"] == []
+
+
+def writes(world: World, conversation: Conversation) -> None:
+    with world.turn():
+        customer_writes(world, conversation, "Is anybody there?")
+
+
+@pytest.mark.parametrize("scene", [parked, came_through_flex])
+def test_parked_customer_is_unheard_after_a_minute(scene: Scene) -> None:
+    world = standing_world()
+    conversation = scene(world)
+    writes(world, conversation)
+    seen = []
+    for seconds in (59, 1):
+        pass_time(world, seconds)
+        seen.append(verdict(world)["unheard"])
+    assert seen == [[], [conversation.sid]]
+
+
+def test_minute_counts_from_the_first_message() -> None:
+    world = standing_world()
+    conversation = parked(world)
+    for _ in range(3):
+        writes(world, conversation)
+        pass_time(world, 30)
+    details = verdict(world)["details"]
+    assert isinstance(details, dict)
+    assert [case["message_sid"] for case in details["unheard"]] == [conversation.messages[1].sid]
+
+
+def test_unheard_customer_is_in_no_other_list() -> None:
+    world = standing_world()
+    conversation = parked(world)
+    writes(world, conversation)
+    pass_time(world, 3600)
+    found = verdict(world)
+    assert {name: found[name] for name in found if name != "details"} == {
+        "orphaned": [],
+        "double_invited": [],
+        "closed_under_agent": [],
+        "unheard": [conversation.sid],
+    }
+
+
+def woken(world: World) -> None:
+    conversation = parked(world)
+    writes(world, conversation)
+    invite(world, world.channels[conversation.channel_sids[0]])
+
+
+def woken_and_parked_again(world: World) -> None:
+    woken(world)
+    does(world, "alice", "accept")
+    does(world, "alice", "drop")
+
+
+def silent(world: World) -> None:
+    pass_time(world, 1)
+    parked(world)
+
+
+def written_by_the_system(world: World) -> None:
+    add_message(world, parked(world), "system", "We will be back", by_api=True)
+
+
+def written_to_after_leaving(world: World) -> None:
+    writes(world, left(world))
+
+
+def paused(world: World) -> None:
+    conversation = served(world)
+    does(world, "alice", "pause")
+    writes(world, conversation)
+
+
+def ended_after_writing(world: World) -> None:
+    conversation = parked(world)
+    writes(world, conversation)
+    end_conversation(world, conversation)
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        woken,
+        woken_and_parked_again,
+        silent,
+        written_by_the_system,
+        written_to_after_leaving,
+        paused,
+        ended_after_writing,
+    ],
+)
+def test_customer_is_not_unheard(scene: Callable[[World], None]) -> None:
+    world = standing_world()
+    scene(world)
+    pass_time(world, 3600)
+    assert verdict(world)["unheard"] == []
+
+
+def test_customer_through_the_api_is_heard_of_too() -> None:
+    world = standing_world()
+    conversation = parked(world)
+    author = str(conversation.members[0].address)
+    add_message(world, conversation, author, "From a channel of our own", by_api=True)
+    pass_time(world, 60)
+    assert verdict(world)["unheard"] == [conversation.sid]
 
 
 def test_customer_who_comes_back_gets_a_new_task() -> None:

@@ -5,10 +5,14 @@ from collections.abc import Mapping
 
 import pytest
 
+from service.sandbox.clock import iso
 from service.sandbox.refusals import Refused
+from service.sandbox.shapes_taskrouter import task_json
+from service.sandbox.state import Task
 from service.sandbox.workflow import parse_configuration
 from service.sandbox.world import World
 from tests.sandbox.scenes import (
+    START,
     does,
     event_types,
     pass_time,
@@ -217,3 +221,47 @@ def test_capacity_is_counted_per_task_channel(world: World) -> None:
 def test_broken_configuration_is_refused(text: str) -> None:
     with pytest.raises(Refused):
         parse_configuration(text)
+
+
+def in_queue(world: World, task: Task) -> tuple[object, object, object]:
+    told = task_json(world, task)
+    return told["task_queue_sid"], told["task_queue_friendly_name"], told["task_queue_entered_date"]
+
+
+def test_task_tells_the_queue_it_is_in(world: World) -> None:
+    steps = ({"queue": BILLING, "timeout": 10}, {"queue": SUPPORT, "timeout": 20}, {"queue": EVERYONE})
+    task = workflow_task(world, configuration(filtered("1==1", *steps)), {})
+    seen = []
+    for _ in range(3):
+        seen.append((*in_queue(world, task), task_json(world, task)["date_updated"]))
+        pass_time(world, 15)  # at 10 s and at 30 s it moves on
+    assert seen == [
+        (BILLING, "billing", iso(START), iso(START)),
+        (SUPPORT, "support", iso(START + 10), iso(START + 10)),
+        (EVERYONE, "everyone", iso(START + 30), iso(START + 30)),
+    ]
+
+
+def test_each_queue_is_told_by_an_event(world: World) -> None:
+    steps = ({"queue": BILLING, "timeout": 10}, {"queue": SUPPORT})
+    task = workflow_task(world, configuration(filtered("1==1", *steps)), {})
+    pass_time(world, 10)
+    entered = [one for one in world.events_of_task[task.sid] if one.type == "task-queue.entered"]
+    names = ("TaskQueueSid", "TaskQueueName", "TaskQueueEnteredDate")
+    assert [tuple(one.data[name] for name in names) for one in entered] == [
+        (BILLING, "billing", str(int(START))),
+        (SUPPORT, "support", str(int(START) + 10)),
+    ]
+
+
+def test_direct_task_is_in_its_queue_at_once(world: World) -> None:
+    bob = worker(world, "bob").sid
+    task = waiting_task(world, routing(world, queue_sid=BILLING, worker_sid=bob))
+    assert in_queue(world, task) == (BILLING, "billing", iso(START))
+    assert event_types(world, task)[:2] == ["task.created", "task-queue.entered"]
+
+
+def test_task_in_no_queue_says_so(world: World) -> None:
+    task = workflow_task(world, configuration(filtered("1==2", {"queue": BILLING})), {})
+    assert in_queue(world, task) == (None, None, None)
+    assert "task_queue" not in str(task_json(world, task)["links"])

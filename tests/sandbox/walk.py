@@ -1,5 +1,6 @@
 """One walk through every endpoint of the local Twilio, each call noted, so that it can be held to the contract."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
@@ -49,6 +50,8 @@ class Walk:
         self._standing()
         self._counting()
         self._conversations()
+        self._tokens()
+        self._going_on()
         self._refused()
         return self.steps
 
@@ -56,7 +59,11 @@ class Walk:
         request, parts = response.request, urlsplit(response.url)
         if parts.path.startswith("/v1/"):
             sent = request.body if isinstance(request.body, str) else (request.body or b"").decode()
-            form = dict(parse_qsl(sent or parts.query, keep_blank_values=True)) if request.method != "DELETE" else {}
+            form: dict[str, object] = {}
+            if request.headers.get("Content-Type") == "application/json":
+                form = json.loads(sent)
+            elif request.method != "DELETE":
+                form = dict(parse_qsl(sent or parts.query, keep_blank_values=True))
             body = response.json() if response.content else None
             self.steps.append(Step(str(request.method), parts.path, form, response.status_code, body))
 
@@ -155,17 +162,44 @@ class Walk:
         member = call.post(f"{one}/Participants", ADDRESS).json()["sid"]
         call.post(f"{one}/Participants", {"Identity": "walker"})
         message = call.post(f"{one}/Messages", {"Author": "system", "Body": "Hi"}).json()["sid"]
+        call.post(f"{one}/Messages", {"Author": "system", "Body": "Hi"}, **{"X-Twilio-Webhook-Enabled": "true"})
         hook = call.post(f"{one}/Webhooks", HOOK).json()["sid"]
+        call.post(f"{one}/Webhooks/{hook}", {"Configuration.Url": "http://127.0.0.1:9/other"})
         for path in ("Participants", "Messages", "Webhooks"):
             call.get(f"{one}/{path}")
         for path in (f"Participants/{member}", f"Messages/{message}", f"Webhooks/{hook}"):
             call.get(f"{one}/{path}")
         call.get("/v1/ParticipantConversations", Address=ADDRESS["MessagingBinding.Address"])
         call.get("/v1/ParticipantConversations", Identity="walker")
+        call.post(one, {"Attributes": {"a": 2, "b": [1]}})
         call.delete(f"{one}/Webhooks/{hook}")
         call.delete(f"{one}/Participants/{member}")
         call.post(one, {"State": "closed"})
         call.delete(one)
+
+    def _tokens(self) -> None:
+        call = self._caller
+        token = call.told("POST", "/agents/alice/token", {"roles": ["agent", "supervisor"]})["token"]
+        call.validate(token)
+        call.told("DELETE", "/agents/alice/token")
+        call.validate(token)
+        call.validate("")
+
+    def _going_on(self) -> None:
+        """What a channel and its tasks look like while it is paused, resumed, left and written to again."""
+        call = self._caller
+        sid, task = call.waiting()
+        interaction = f"/v1/Interactions/{call.told('GET', f'/conversations/{sid}')['interaction_sid']}"
+        call.told("POST", "/agents/alice/fail_setup", {"task_sid": task})
+        call.told("POST", "/agents/dave/accept", {"task_sid": task, "on_hold_s": 5})
+        call.get(f"{call.workspace}/Tasks/{task}/Reservations")
+        call.told("POST", "/clock", {"advance_s": 5})
+        for deed in ("pause", "resume", "leave"):
+            call.told("POST", f"/agents/dave/{deed}")
+            call.get(f"{interaction}/Channels")
+        call.told("POST", f"/conversations/{sid}/messages", {"body": "I am back"})
+        call.get(f"{interaction}/Channels")
+        call.get(f"{call.workspace}/Tasks", PageSize=1000)
 
     def _refused(self) -> None:
         call = self._caller

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.model import State
-from service.tracking.lifecycle import CAUGHT_UP, EVENT_SIGNALS, FINAL, LIVE, TRANSITIONS, after
+from service.model import ErrandState, State
+from service.tracking.lifecycle import CAUGHT_UP, ERRAND_TRANSITIONS, EVENT_SIGNALS, FINAL, LIVE, TRANSITIONS, after
 
 
 def test_final_states_have_no_way_out() -> None:
@@ -60,11 +60,18 @@ def test_passing_event_moves_nothing(event: str) -> None:
     assert event not in EVENT_SIGNALS
 
 
-def test_readme_graph_equals_the_table(repository: Path) -> None:
+def test_readme_graphs_equal_the_tables(repository: Path) -> None:
     text = (repository / "README.md").read_text(encoding="utf-8")
     drawn = set(re.findall(r"^ {4}([a-z]+) --> ([a-z]+): ([a-z]+)$", text, flags=re.MULTILINE))
-    table = {(str(a), str(b), signal) for signal, row in TRANSITIONS.items() for a, b in row.items()}
-    assert drawn == table
+    tables = {**{f"i {name}": row for name, row in TRANSITIONS.items()}, **ERRAND_TRANSITIONS}
+    rows = {(str(a), str(b), name.removeprefix("i ")) for name, row in tables.items() for a, b in row.items()}
+    assert drawn == rows
+
+
+def test_errand_is_over_for_good() -> None:
+    sources = {before for row in ERRAND_TRANSITIONS.values() for before in row}
+    assert sources.isdisjoint({ErrandState.DONE, ErrandState.REFUSED})
+    assert {to for row in ERRAND_TRANSITIONS.values() for to in row.values()} | {ErrandState.TAKEN} == set(ErrandState)
 
 
 def test_repeated_signals_settle() -> None:

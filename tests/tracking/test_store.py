@@ -7,7 +7,20 @@ import pytest
 import redis
 
 from service.errors import StoreUnavailableError
-from service.model import EMPTY_PLAN, Invite, Kind, Mode, Origin, Plan, Release, Route, RoutingRequest, State, Target
+from service.model import (
+    Entry,
+    EMPTY_PLAN,
+    Invite,
+    Kind,
+    Mode,
+    Origin,
+    Plan,
+    Release,
+    Route,
+    RoutingRequest,
+    State,
+    Target,
+)
 from service.tracking.connection import connect
 from service.tracking.records import PARTITIONS, is_invite_id, key, new_invite_id, partition_of, partition_of_id
 from service.tracking.store import KEEP, NONE, Filters, Store
@@ -34,7 +47,8 @@ def test_record_comes_back_as_it_went(store: Store) -> None:
     written = store.create(invite, due_in_s=60)
     found = store.get(invite.id)
     assert found is not None
-    assert found == replace(invite, created_at_ms=written.now_ms, due_ms=written.now_ms + 60_000)
+    history = (Entry(written.now_ms, "requested", "asked"),)
+    assert found == replace(invite, created_at_ms=written.now_ms, due_ms=written.now_ms + 60_000, history=history)
 
 
 def test_second_create_changes_nothing(store: Store) -> None:

@@ -1,10 +1,14 @@
--- Writes a new invite unless one of that id is there.
--- KEYS[1] invite       hash   the record, one field each
--- KEYS[2] due          zset   invite id -> due time, epoch ms
--- KEYS[3] all          zset   invite id -> created at, epoch ms
+-- Writes a new record unless one of that id is there.
+-- KEYS[1] record       hash   one field each, and "log": its history, a line an entry
+-- KEYS[2] due          zset   id -> due time, epoch ms
+-- KEYS[3] all          zset   id -> created at, epoch ms
+-- KEYS[4] open         zset   id -> rank of its state * 1e13 + created at: what is open, by state and age
+-- KEYS[5] line         list   ids that wait for their turn; optional
 -- ARGV[1] id
 -- ARGV[2] delay        ms until the record is due, from now
--- ARGV[3..] field, value, ...
+-- ARGV[3] rank         of the state that it begins in
+-- ARGV[4] line_ttl     ms to keep the line
+-- ARGV[5..] field, value, ...
 -- Returns {word, state, now}: "created" | "exists"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -12,7 +16,14 @@ local state = redis.call('HGET', KEYS[1], 'state')
 if state then
   return {'exists', state, now}
 end
-redis.call('HSET', KEYS[1], 'id', ARGV[1], 'created_at_ms', now, unpack(ARGV, 3))
+redis.call('HSET', KEYS[1], 'id', ARGV[1], 'created_at_ms', now, unpack(ARGV, 5))
+state = redis.call('HGET', KEYS[1], 'state')
+redis.call('HSET', KEYS[1], 'log', string.format('%.0f %s asked', now, state))
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], now, ARGV[1])
-return {'created', redis.call('HGET', KEYS[1], 'state'), now}
+redis.call('ZADD', KEYS[4], ARGV[3] * 1e13 + now, ARGV[1])
+if KEYS[5] then
+  redis.call('RPUSH', KEYS[5], ARGV[1])
+  redis.call('PEXPIRE', KEYS[5], ARGV[4])
+end
+return {'created', state, now}

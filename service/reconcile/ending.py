@@ -1,0 +1,58 @@
+"""A conversation is ended on request: invites in flight first, then the channel, then whatever that has left open."""
+
+from service.errors import ConflictError, TwilioRefusedError
+from service.model import Errand, ErrandState, Invite, State
+from service.reconcile.cancel import cancel
+from service.reconcile.parts import Parts
+from service.reconcile.rulebook import Rulebook
+from service.reconcile.settling import OVER, invites_of, settle
+
+_IN_FLIGHT_S = 2.0
+_OPEN = (State.REQUESTED, State.PENDING, State.LAPSED)
+
+
+def end(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
+    """Carry out ``end``: closes whoever attends, because whoever asks has decided so. Raises Twilio faults.
+
+    An invite whose creation is in doubt is waited for: closing the channel under it would break the task that it may
+    yet bring ("Ending while an invite is in flight", flex-project-template issue 674).
+    """
+    waiting = [one for one in invites_of(parts, errand) if one.state in _OPEN]
+    settled = [_call_off(parts, one, now_ms=now_ms) for one in waiting]  # each of them, not up to the first
+    if not all(settled):
+        parts.errands.touch(errand.id, ErrandState.TAKEN, due=_IN_FLIGHT_S)
+        return
+    _close_channel(parts, errand)
+    _close_conversation(parts, errand)
+    for other in parts.errands.of_anchor(errand.channel_sid):  # a park has nothing left to wait for
+        if other.state in (ErrandState.PARKED, ErrandState.WAKING):
+            parts.errands.touch(other.id, other.state, due=0)
+    settle(parts, errand, "ended")
+
+
+def _call_off(parts: Parts, invite: Invite, *, now_ms: int) -> bool:
+    """True once nothing of the invite is in flight: canceled, or accepted (then closing the channel ends it)."""
+    try:
+        cancel(parts, invite, now_ms=now_ms)
+    except ConflictError:
+        now = parts.store.get(invite.id)
+        return now is None or now.state is not State.REQUESTED
+    return True
+
+
+def _close_channel(parts: Parts, errand: Errand) -> None:
+    try:
+        parts.gateway.close_channel(errand.interaction_sid, errand.channel_sid, wrapup=errand.ask.wrapup)
+    except TwilioRefusedError:
+        if parts.gateway.channel_status(errand.interaction_sid, errand.channel_sid) not in OVER:
+            raise
+
+
+def _close_conversation(parts: Parts, errand: Errand) -> None:
+    sid = errand.conversation_sid
+    if sid and parts.conversations.state(sid) not in (None, "closed"):
+        try:
+            parts.conversations.close(sid)
+        except TwilioRefusedError:
+            if parts.conversations.state(sid) not in (None, "closed"):
+                raise

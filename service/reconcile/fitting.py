@@ -1,0 +1,65 @@
+"""From a request to an invite that can be made: the decision of the rules, with task channels, checked for size."""
+
+from dataclasses import replace
+
+from service.errors import FieldError, InvalidFieldsError
+from service.flex.attributes import MOST_CHARACTERS, characters, task_attributes
+from service.model import Invite, RoutingRequest, State
+from service.reconcile.rulebook import Decision, Rulebook
+from service.rules.resolve import Directory
+from service.tracking.records import new_invite_id
+
+_TASK_CHANNELS = {"email": "email", "voice": "voice"}
+
+
+def fitting_decision(book: Rulebook, request: RoutingRequest, *, explained: bool = False) -> Decision:
+    """The decision, with task channels. Raises InvalidFieldsError if a step's attributes do not fit a task."""
+    directory = book.names.fresh()
+    decision = book.decide(request, explained=explained)
+    steps = tuple(
+        step if step.task_channel else replace(step, task_channel=_task_channel(request, directory))
+        for step in decision.plan.steps
+    )
+    decision = replace(decision, plan=replace(decision.plan, steps=steps))
+    made = draft(request, decision)
+    present = ("WK" + "0" * 32,) if request.origin else ()  # the agent who hands on will be on the task's list
+    longest = max((characters(task_attributes(made, step, present=present)) for step in steps), default=0)
+    if longest > MOST_CHARACTERS:
+        fault = FieldError("attributes", _too_long(longest, request))
+        raise InvalidFieldsError("The task's attributes are too large", errors=(fault,))
+    return decision
+
+
+def draft(
+    request: RoutingRequest,
+    decision: Decision,
+    *,
+    conversation: str | None = None,
+    interaction: str | None = None,
+    channel: str | None = None,
+) -> Invite:
+    """The record of the request's first invite, not yet written."""
+    return Invite(
+        id=new_invite_id(conversation or channel or ""),
+        kind=request.kind,
+        state=State.REQUESTED,
+        created_at_ms=0,
+        request=request,
+        plan=decision.plan,
+        step=decision.step,
+        interaction_sid=interaction,
+        channel_sid=channel,
+        conversation_sid=conversation,
+    )
+
+
+def _too_long(found: int, request: RoutingRequest) -> str:
+    size = characters(request.carried) if request.carried else 0
+    carried = f" and {size} characters carried over from the old task" if size else ""
+    return f"with those of the rule{carried} they make {found} characters of JSON; TaskRouter allows {MOST_CHARACTERS}"
+
+
+def _task_channel(request: RoutingRequest, directory: Directory) -> str | None:
+    """Flex shows messaging tasks on ``chat``; a workspace without such a channel is left to Twilio's default."""
+    wanted = _TASK_CHANNELS.get(request.channel_type or "", "chat")
+    return wanted if wanted in (directory.task_channels or {}) else None

@@ -1,0 +1,162 @@
+"""An agent leaves, or is taken off: never so that the customer is left alone by it.
+
+Errands of one channel are carried out one after the other, so two agents who leave at once are looked at one by one:
+the second finds that nobody would stay. Who leaves by Flex itself is not in that line: the look after the closing finds
+a customer left alone that way, and asks for somebody else.
+"""
+
+from dataclasses import replace
+
+from service.errors import InvalidFieldsError
+from service.flex.attributes import carried_over
+from service.flex.gateway import Participant
+from service.model import (
+    Errand,
+    ErrandKind,
+    ErrandState,
+    Invite,
+    Kind,
+    Last,
+    Mode,
+    Origin,
+    Release,
+    RoutingRequest,
+    State,
+)
+from service.reconcile.ending import end
+from service.reconcile.fitting import draft, fitting_decision
+from service.reconcile.parts import Parts
+from service.reconcile.rulebook import Rulebook
+from service.reconcile.settling import agents_on, find_person, invites_of, refuse, settle, take_off
+from service.tracking.lifecycle import LIVE
+from service.tracking.records import new_invite_id
+
+_DONE = {ErrandKind.LEAVE: "left", ErrandKind.REMOVE: "removed"}
+_ALONE = "nobody else is on the channel: transfer, park or end it instead"
+
+
+def leave(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
+    """Carry out ``leave`` or ``remove``. Raises Gone if the channel is over, or a Twilio fault."""
+    # Our records first, then the people: whoever is released in between is missing from the people, not counted twice.
+    invites = invites_of(parts, errand)
+    people = agents_on(parts, errand)
+    person = find_person(people, errand.ask.who)
+    staying = [one for one in people if one is not person and not _on_their_way_out(one, invites)]
+    if person is None and errand.attempt == 0:
+        settle(parts, errand, _DONE[errand.kind], reason="was not on the channel")
+    elif person is None:  # taken off before we died
+        _after(parts, book, errand, None, now_ms=now_ms)
+    elif _attends(parts, staying) or (errand.ask.last is not Last.REFUSE and _is_awaited(parts, invites, person)):
+        parts.errands.touch(errand.id, ErrandState.TAKEN, fields={"attempt": str(errand.attempt + 1)})
+        note_let_go(parts, person.task_sid)
+        take_off(parts, errand, person)
+        _after(parts, book, errand, person, now_ms=now_ms)
+    elif errand.ask.last is Last.END:
+        end(parts, book, errand, now_ms=now_ms)
+    elif errand.ask.last is Last.TRANSFER:
+        hand_over(parts, book, errand, person)
+    else:
+        refuse(parts, errand, _ALONE)
+
+
+def _after(parts: Parts, book: Rulebook, errand: Errand, person: Participant | None, *, now_ms: int) -> None:
+    """The agent is off. If the others have gone by themselves meanwhile, somebody else is asked."""
+    left = [one for one in agents_on(parts, errand) if person is None or one.sid != person.sid]
+    if _attends(parts, left) or _is_awaited(parts, invites_of(parts, errand), person):
+        settle(parts, errand, _DONE[errand.kind])
+    elif errand.ask.last is Last.END:
+        end(parts, book, errand, now_ms=now_ms)
+    else:
+        hand_over(parts, book, errand, person)
+
+
+def hand_over(parts: Parts, book: Rulebook, errand: Errand, person: Participant | None) -> None:
+    """Ask somebody else: a cold transfer of the agent, who is let go as its ``release`` says.
+
+    The invite's id is in the errand before the invite is written, so that a second run makes no second one.
+    """
+    noted = _successor(parts, errand)
+    if noted is None:
+        return
+    ask = errand.ask
+    request = RoutingRequest(
+        kind=Kind.TRANSFER,
+        conversation_sid=errand.conversation_sid,
+        interaction_sid=errand.interaction_sid,
+        channel_sid=errand.channel_sid,
+        channel_type=errand.channel_type,
+        reason=ask.reason,
+        attributes=ask.attributes,
+        origin=Origin(person.worker_sid, person.sid) if person else None,
+        to=ask.to,
+        mode=Mode.COLD,
+        release=ask.release or Release.QUEUED,
+        carried=kept_attributes(parts, person.task_sid) if person and person.task_sid else None,
+    )
+    try:
+        invite = invite_for(book, errand, request, noted)
+    except InvalidFieldsError as error:
+        refuse(parts, errand, "; ".join(f"{one.field} {one.message}" for one in error.errors) or error.detail)
+        return
+    parts.store.create(invite, due_in_s=0)
+    settle(parts, errand, "transferred", successor=noted)
+
+
+def invite_for(book: Rulebook, errand: Errand, request: RoutingRequest, invite_id: str) -> Invite:
+    """The record of the invite that an errand leads to. Raises InvalidFieldsError if it cannot be made."""
+    decision = fitting_decision(book, request)
+    made = draft(
+        request, decision,
+        conversation=errand.conversation_sid, interaction=errand.interaction_sid, channel=errand.channel_sid,
+    )  # fmt: skip
+    return replace(made, id=invite_id, asked_by=f"errand:{errand.id}")
+
+
+def kept_attributes(parts: Parts, task_sid: str) -> dict[str, object]:
+    """What a new task takes over from this one."""
+    task = parts.taskrouter.task(task_sid)
+    return carried_over(task.attributes) if task else {}
+
+
+def note_let_go(parts: Parts, task_sid: str | None) -> None:
+    """Written before the act: when this agent's task is completed, that is our doing and no leaving on purpose."""
+    invite_id = parts.store.id_of_task(task_sid) if task_sid else None
+    theirs = parts.store.get(invite_id) if invite_id else None
+    if theirs is not None:
+        parts.store.touch(theirs.id, theirs.state, fields={"let_go": "1"}, what="let go")
+
+
+def _successor(parts: Parts, errand: Errand) -> str | None:
+    wanted = errand.successor or new_invite_id(errand.conversation_sid or errand.channel_sid)
+    fields = {"successor": wanted}
+    noted = parts.errands.touch(errand.id, errand.state, guard=("successor", wanted), fields=fields)
+    return wanted if noted.moved else None
+
+
+def _on_their_way_out(person: Participant, invites: list[Invite]) -> bool:
+    """True if a cold transfer of theirs has yet to let them go: they are not going to stay."""
+    asked = [one.request.origin for one in invites if _lets_go(one)]
+    return any(find_person([person], origin) is not None for origin in asked)
+
+
+def _lets_go(invite: Invite) -> bool:
+    return invite.request.mode is Mode.COLD and invite.state in LIVE and not invite.old_agent_gone
+
+
+def _attends(parts: Parts, people: list[Participant]) -> bool:
+    """True if one of them is really at work: who wraps up has hung up already."""
+    for person in people:
+        task = parts.taskrouter.task(person.task_sid) if person.task_sid else None
+        if task is not None and task.status == "assigned":
+            return True
+    return False
+
+
+def _is_awaited(parts: Parts, invites: list[Invite], person: Participant | None) -> bool:
+    """True if somebody else has been asked and may still come; their invite is judged if they do not."""
+    for invite in invites:
+        waits = invite.state is State.PENDING and invite.task_sid != (person.task_sid if person else None)
+        task = parts.taskrouter.task(invite.task_sid) if waits and invite.task_sid else None
+        if task is not None and task.status in ("pending", "reserved"):
+            return True
+    return False

@@ -1,0 +1,79 @@
+"""How an errand ends or waits: the few moves that every kind of errand shares, and who is on its channel."""
+
+import structlog
+
+from service.errors import TwilioRefusedError
+from service.flex.gateway import Participant
+from service.model import Errand, ErrandState, Invite, Origin
+from service.reconcile.parts import Parts
+from service.tracking.scripts import NONE
+
+log = structlog.stdlib.get_logger("service.errand")
+
+OVER = (None, "closed", "failed")  # channel statuses in which nobody can be served any more
+
+
+class Gone(Exception):
+    """The channel is over: nothing is left to do. An ordinary outcome, caught where errands are worked on."""
+
+
+def settle(parts: Parts, errand: Errand, outcome: str, *, reason: str = "", successor: str | None = None) -> None:
+    """The errand is done; the next in line may begin."""
+    fields = {"outcome": outcome, "reason": reason} | ({"successor": successor} if successor else {})
+    parts.errands.move(errand.id, "done", due=NONE, fields=fields, what=outcome)
+    parts.errands.leave_line(errand.channel_sid, errand.id)
+    log.info("errand.done", errand=errand.id, kind=errand.kind, outcome=outcome, successor=successor)
+
+
+def refuse(parts: Parts, errand: Errand, reason: str) -> None:
+    """The errand cannot be done as things are; whoever asked is told why."""
+    parts.errands.move(errand.id, "refused", due=NONE, fields={"reason": reason}, what="refused")
+    parts.errands.leave_line(errand.channel_sid, errand.id)
+    log.info("errand.refused", errand=errand.id, kind=errand.kind, why=reason)
+
+
+def its_turn(parts: Parts, errand: Errand) -> bool:
+    """True if no earlier errand of the channel is still under way. Clears away what died without leaving the line."""
+    while (first := parts.errands.first_in_line(errand.channel_sid)) not in (None, errand.id):
+        other = parts.errands.get(str(first))
+        if other is not None and other.state is ErrandState.TAKEN:
+            return False
+        parts.errands.leave_line(errand.channel_sid, str(first))
+    return True
+
+
+def agents_on(parts: Parts, errand: Errand) -> list[Participant]:
+    """The agents whom Twilio shows on the channel now. Raises Gone if the channel is over."""
+    status = parts.gateway.channel_status(errand.interaction_sid, errand.channel_sid)
+    if status in OVER:
+        raise Gone
+    people = parts.gateway.participants(errand.interaction_sid, errand.channel_sid)
+    return [person for person in people if person.type == "agent"]
+
+
+def find_person(people: list[Participant], who: Origin | None) -> Participant | None:
+    """The participant who is meant."""
+    if who is None:
+        return None
+    for person in people:
+        if person.sid == who.participant_sid or (who.worker_sid and person.worker_sid == who.worker_sid):
+            return person
+    return None
+
+
+def take_off(parts: Parts, errand: Errand, person: Participant) -> None:
+    """Close one participant. Somebody who has gone in between is what was wanted."""
+    try:
+        parts.gateway.close_participant(errand.interaction_sid, errand.channel_sid, person.sid)
+    except TwilioRefusedError:
+        left = parts.gateway.participants(errand.interaction_sid, errand.channel_sid)
+        if any(one.sid == person.sid for one in left):
+            raise
+    log.info("agent.released", errand=errand.id, participant=person.sid)
+
+
+def invites_of(parts: Parts, errand: Errand) -> list[Invite]:
+    """Our invites of the errand's conversation and channel."""
+    anchors = {sid for sid in (errand.conversation_sid, errand.channel_sid) if sid}
+    found = {one.id: one for anchor in sorted(anchors) for one in parts.store.of_anchor(anchor)}
+    return list(found.values())

@@ -1,0 +1,99 @@
+"""The two scripts that write records: create and transition. They know keys and arguments, not what the records are.
+
+All times are Redis' own clock, so that processes whose clocks differ agree on what is due.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import redis
+
+from service.model import ErrandState, State
+from service.tracking.connection import lua, store_faults
+from service.tracking.records import key, partition_of_id
+
+EVENT_KEPT_S = 25 * 3600  # longer than the catch-up ever looks back
+LINE_KEPT_S = 86_400
+
+# Stored as they are: a state keeps its number for good.
+RANKS = {str(state): rank for rank, state in [*enumerate(State, 1), *enumerate(ErrandState, 51)]}
+RANK_STEP = 10**13  # above every time in ms; all of it stays a whole number in a sorted set's double
+
+KEEP, NONE = "keep", "none"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a transition writes beside the state.
+
+    ``due``: seconds from now, KEEP, or NONE to take the record off the due index and let it expire. ``guard``: a field
+    that must be unset or hold this value. ``event_sid`` is taken once and then a duplicate. ``what``: the history's
+    words; a change without them leaves no line.
+    """
+
+    due: float | str = KEEP
+    guard: tuple[str, str] | None = None
+    fields: Mapping[str, str] | None = None
+    event_sid: str | None = None
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A script's answer: a word, the state that holds now ("" if there is no record), and Redis' time (epoch ms)."""
+
+    word: str  # created exists | moved ignored duplicate guarded missing
+    state: str
+    now_ms: int
+
+
+class Scripts:
+    """Cheap to make; safe to share between threads. Every method may raise StoreUnavailableError."""
+
+    def __init__(self, client: "redis.Redis", *, keep_s: int) -> None:
+        """``keep_s``: how long a record is remembered once nothing is left to do about it."""
+        self._keep_ms = keep_s * 1000
+        self._create = client.register_script(lua("create"))
+        self._transition = client.register_script(lua("transition"))
+
+    def create(self, record_id: str, names: list[str], *, due_in_s: float, fields: Mapping[str, str]) -> Said:
+        """Write a new record. ``names``: of the record, of the list of all, and of the line it joins if any."""
+        partition = partition_of_id(record_id)
+        record, everything, *line = names
+        keys = [key(partition, name) for name in (record, "due", everything, "open", *line)]
+        rank = RANKS[fields["state"]]
+        pairs = [part for pair in fields.items() for part in pair]
+        arguments: list[str | int] = [record_id, milliseconds(due_in_s), rank, LINE_KEPT_S * 1000, *pairs]
+        with store_faults():
+            return _said(self._create(keys=keys, args=arguments))
+
+    def transition(
+        self,
+        record_id: str,
+        name: str,
+        row: Mapping[State, State] | Mapping[ErrandState, ErrandState],
+        change: Change,
+    ) -> Said:
+        """Move the record ``name`` along a row of its table."""
+        partition = partition_of_id(record_id)
+        record = key(partition, name)
+        event = key(partition, f"ev:{change.event_sid}") if change.event_sid else record
+        moves = " ".join(f"{before}>{after}={RANKS[after]}" for before, after in row.items())
+        pairs = [part for pair in (change.fields or {}).items() for part in pair]
+        delay = change.due if isinstance(change.due, str) else milliseconds(change.due)
+        remember = EVENT_KEPT_S * 1000 if change.event_sid else 0
+        arguments = [moves, delay, self._keep_ms, remember, *(change.guard or ("", "")), change.what, *pairs]
+        with store_faults():
+            return _said(
+                self._transition(keys=[record, key(partition, "due"), event, key(partition, "open")], args=arguments)
+            )
+
+
+def milliseconds(seconds: float) -> int:
+    """Seconds as whole milliseconds, never below zero."""
+    return max(0, int(seconds * 1000))
+
+
+def _said(answer: list[object]) -> Said:
+    word, state, now = answer
+    return Said(str(word), str(state or ""), int(str(now)))

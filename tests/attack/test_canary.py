@@ -1,0 +1,131 @@
+"""A canary through every field and header that there is; then a look at every line, traceback, answer and metric."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.flow.world import Answer, World
+
+CANARY = "Zq7canaryZq7"
+
+
+@pytest.fixture
+def lines(world: World) -> Iterator[io.StringIO]:
+    """What is written to standard error, as it is written: with its tracebacks."""
+    sink = io.StringIO()
+    handler = logging.StreamHandler(sink)
+    handler.setFormatter(logging.getLogger().handlers[0].formatter)
+    handler.addFilter(lambda record: not record.name.startswith(("werkzeug", "service.sandbox")))
+    logging.getLogger().addHandler(handler)
+    yield sink
+    logging.getLogger().removeHandler(handler)
+
+
+def tell_of(answer: Answer) -> str:
+    return json.dumps(answer.json)
+
+
+def test_every_field_of_a_request_is_kept_quiet(world: World, lines: io.StringIO) -> None:
+    conversation = world.customer()["conversation_sid"]
+    fields: dict[str, object] = {
+        "reason": CANARY, "attributes": {"topic": CANARY, CANARY: CANARY}, "idempotency_key": CANARY,
+        "channel_type": CANARY, "interaction_sid": CANARY, "channel_sid": CANARY, "execution_sid": CANARY,
+        "from": {"worker_sid": CANARY}, "to": {"queue": CANARY}, "mode": CANARY, "release": CANARY,
+    }  # fmt: skip
+    told = []
+    for name, value in fields.items():
+        for path in ("escalations", "transfers", "decisions"):
+            answer = world.post(path, {"conversation_sid": conversation, name: value})
+            told += [tell_of(answer)] if answer.status >= 400 else []
+    told.append(tell_of(world.post("escalations", {"conversation_sid": CANARY})))
+    assert len(told) > 15
+    assert [text for text in told if CANARY in text] == []
+    assert CANARY not in lines.getvalue()
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Authorization", "Idempotency-Key", "X-Twilio-Signature", "X-Forwarded-For", "X-Forwarded-Host", "User-Agent",
+     "Cookie", "Referer", "Origin", "Content-Type", "Accept", "X-Twilio-Webhooks-Signature-Settings"],
+)  # fmt: skip
+def test_every_header_is_kept_quiet(world: World, lines: io.StringIO, header: str) -> None:
+    conversation = world.customer()["conversation_sid"]
+    for value in (CANARY, f"Bearer {CANARY}.{CANARY}"):
+        sent = {"Authorization": f"Bearer {world.token}", "Content-Type": "application/json", header: value}
+        for path in (
+            "/v1/escalations",
+            "/v1/events/taskrouter",
+            "/v1/invites",
+            f"/v1/conversations/{conversation}/end",
+        ):
+            body = json.dumps({"conversation_sid": conversation}).encode()
+            answer = requests.post(world.url + path, data=body, headers=sent, timeout=20)
+            assert CANARY not in answer.text
+            assert CANARY not in str(answer.headers)
+    assert CANARY not in lines.getvalue()
+
+
+def test_signed_events_are_kept_quiet(world: World, lines: io.StringIO) -> None:
+    invite = world.escalate(world.customer()["conversation_sid"])
+    event = {
+        "EventType": "task.canceled", "Sid": "EV" + "1" * 32, "WorkspaceSid": world.info["workspace_sid"],
+        "TaskSid": str(invite["task_sid"]), "TimestampMs": "1800000000000", "TaskCanceledReason": CANARY,
+        "Reason": CANARY, "TaskAttributes": json.dumps({"name": CANARY, "conversationSid": CANARY}),
+        "WorkerName": CANARY, "WorkerAttributes": CANARY, "TaskChannelUniqueName": CANARY, CANARY: CANARY,
+    }  # fmt: skip
+    assert world.event(event) == 204
+    for broken in ({"EventType": CANARY}, {"TaskSid": CANARY}, {"TimestampMs": CANARY}, {"Sid": CANARY}):
+        world.event({**event, **broken})
+    world.turn()
+    assert CANARY not in lines.getvalue()
+
+
+@pytest.mark.parametrize("field", ["kind", "state", "request", "plan", "step", "sent_at_ms"])
+def test_traceback_of_a_spoilt_record_is_kept_quiet(world: World, lines: io.StringIO, field: str) -> None:
+    """What is unforeseen is logged with its place; the text of the exception may hold what it stumbled over."""
+    invite = world.escalate(world.customer()["conversation_sid"])
+    name = next(iter(world.redis.keys(f"*:inv:{invite['id']}")))
+    world.reconciler.parts.store.touch(
+        str(invite["id"]), world.reconciler.parts.store.get(str(invite["id"])).state, due=0
+    )  # type: ignore[union-attr]  # noqa: E501
+    world.redis.hset(
+        name, field, CANARY if field in ("kind", "state", "step", "sent_at_ms") else f'{{"{CANARY}": "x"}}'
+    )
+    world.turn()
+    assert "work.broken" in lines.getvalue()
+    assert CANARY not in lines.getvalue()
+    assert "records.py" in lines.getvalue(), "the place is told"
+
+
+def test_twilios_own_texts_are_kept_quiet(world: World, lines: io.StringIO) -> None:
+    refusal = {"code": 20001, "message": CANARY, "status": 400, "more_info": CANARY, "detail": CANARY}
+    told = []
+    for body, status in ((refusal, 400), (refusal, 403), (CANARY, 200), (CANARY, 500), ({"routing": CANARY}, 200)):
+        world.fault("POST /v1/Interactions*", status=status, body=body, times=1)
+        told.append(tell_of(world.escalate(world.customer()["conversation_sid"])))
+        world.turn()
+    assert [text for text in told if CANARY in text] == []
+    assert CANARY not in lines.getvalue()
+
+
+def test_metrics_and_pages_are_kept_quiet(world: World) -> None:
+    conversation = world.customer()["conversation_sid"]
+    world.escalate(conversation, reason=CANARY, attributes={"topic": CANARY, CANARY: CANARY}, idempotency_key=CANARY)
+    world.post(f"invites/{CANARY}/cancel", {CANARY: CANARY})
+    bearer = {"Authorization": f"Bearer {world.token}"}
+    for path in ("/metrics", "/readyz", "/livez", "/openapi.json", f"/v1/invites?rule={CANARY}&state=pending"):
+        assert CANARY not in requests.get(world.url + path, headers=bearer, timeout=20).text
+
+
+def test_no_secret_is_in_any_line(world: World, lines: io.StringIO) -> None:
+    world.fault("POST /v1/Interactions*", status=401, body={"code": 20003, "message": "no", "status": 401}, times=1)
+    world.escalate(world.customer()["conversation_sid"])
+    world.turn()
+    secrets = (world.info["auth_token"], "secondary-token", world.token.split(".", 1)[1])
+    told = lines.getvalue()
+    assert "invite.waits" in told
+    assert [number for number, secret in enumerate(secrets) if secret in told] == []
