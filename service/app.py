@@ -36,11 +36,13 @@ from service.rules.loading import RulesFile, read_text
 from service.rules.resolve import Directory, unresolved
 from service.rules.ruleset import RuleSet
 from service.settings import Settings, load_settings
+from service.tracing import set_up_tracing
 from service.tracking.arrival import Pace
 from service.tracking.census import Census
 from service.tracking.connection import connect
 from service.tracking.errands import Errands
 from service.tracking.figures import Figures
+from service.tracking.hours import Hours
 from service.tracking.idempotency import IdempotencyKeys
 from service.tracking.notes import Notes
 from service.tracking.store import Store
@@ -58,6 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or load_settings(os.environ)
     set_up_logging(settings.log_level, settings.log_format)
+    set_up_tracing(settings.tracing)
     keys = parse_keys(settings.api_keys)
     door = Door(settings.public_base_url, settings.auth_tokens, keys, flex_tokens(settings), settings.flex_pages)
     parts = parts_of(settings, lease_s=WEB_LEASE_S)
@@ -137,6 +140,7 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
         notes=Notes(client),
         census=Census(client),
         figures=Figures(client),
+        hours=Hours(client),
         statistics=Statistics(twilio, settings.twilio_workspace_sid),
         gateway=Gateway(twilio, settings.twilio_workspace_sid),
         conversations=Conversations(twilio),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, NoReturn, ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TextIO, TypeVar
 
 import click
 
@@ -89,9 +89,11 @@ def reconcile() -> None:
     from service.app import create_reconciler, show_metrics
     from service.logs import set_up_logging
     from service.settings import load_settings
+    from service.tracing import set_up_tracing
 
     settings = load_settings(os.environ)
     set_up_logging(settings.log_level, settings.log_format)
+    set_up_tracing(settings.tracing)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -132,6 +134,64 @@ def resync(hours: int, as_json: bool) -> None:
     from service.reconcile.resync import resync_text
 
     _end(resync_text(_parts(), hours=hours, as_json=as_json, tell=lambda line: click.echo(line, err=True)))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--fix", is_flag=True, help="Set at Twilio what can be set: event callback URL and filter. Asks first.")
+@click.option("--yes", is_flag=True, help="Agree to --fix beforehand.")
+@click.option(
+    "--skip", multiple=True, metavar="ID", help="A finding that is known and not to be told; may be repeated."
+)
+@click.option("--proxy-config", type=RULES, default="config/proxy/nginx.conf", help="nginx.conf of the proxy in front.")
+@click.option("--verify", is_flag=True, help="Instead: walk through what only a live account can show.")
+@click.option("--answers", type=click.File("r"), help="For --verify: JSON with what was seen; asks for nothing then.")
+@click.option("--record", type=RULES, default="doctor-verify.json", help="For --verify: where the answers are kept.")
+@faults_shown
+def doctor(*, verify: bool, answers: TextIO | None, record: Path, proxy_config: Path, **wished: Any) -> None:
+    """Say what is wrong with this installation, why it matters, and how to mend it; docs/doctor.md lists it all.
+
+    Exit code 0 if all is well, 1 if something was found, 2 if not everything could be looked at.
+    """
+    from service.doctor.commands import Wishes, ask_a_person, examine, note_answers
+    from service.doctor.subject import subject_of
+    from service.logs import set_up_logging
+    from service.settings import load_settings
+
+    settings = load_settings(os.environ)
+    set_up_logging("ERROR", "console")
+    if verify:
+        ask = None if answers else ask_a_person(lambda text: click.prompt(text, default="", show_default=False), _aside)
+        _end(note_answers(settings.twilio_account_sid, answers.read() if answers else None, ask, record=record))
+    wishes = Wishes(wished["as_json"], wished["fix"], wished["skip"], _agreement(yes=wished["yes"]))
+    proxy = proxy_config if proxy_config.exists() else None
+    subject = subject_of(settings, _parts(), gunicorn=_gunicorn_config_or_none(), proxy=proxy)
+    _end(examine(subject, wishes, tell=_aside, progress=_progress))
+
+
+def _gunicorn_config_or_none() -> Path | None:
+    try:
+        return _gunicorn_config()
+    except ConfigurationError:
+        return None
+
+
+def _aside(line: str) -> None:
+    """What is no part of the result."""
+    click.echo(line, err=True)
+
+
+def _progress(line: str) -> None:
+    """For whoever waits at a terminal."""
+    if sys.stderr.isatty():
+        click.echo(f"… {line}", err=True)
+
+
+def _agreement(*, yes: bool) -> Callable[[str], bool] | None:
+    """Who is asked before something is changed: nobody, a person, or nobody because nobody is there."""
+    if yes:
+        return lambda question: True
+    return (lambda question: click.confirm(question, err=True)) if sys.stdin.isatty() else None
 
 
 @main.group()

@@ -4,6 +4,7 @@ log SIDs, names of rules and words of ours, and nothing that a customer wrote.
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
@@ -24,15 +25,9 @@ def set_up_logging(levels: str, style: str) -> None:
     """
     renderer: list[structlog.typing.Processor]
     if style == "json":
-        # no local variables in tracebacks: they hold what customers wrote
-        tracebacks = structlog.processors.ExceptionRenderer(
-            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        )
-        renderer = [tracebacks, structlog.processors.JSONRenderer()]
+        renderer = [structlog.processors.ExceptionRenderer(_frames), structlog.processors.JSONRenderer()]
     else:
-        renderer = [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
-        ]
+        renderer = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_frames_for_people)]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -50,6 +45,21 @@ def set_up_logging(levels: str, style: str) -> None:
     root.setLevel(logging.WARNING)
     _set_levels(levels)
     logging.getLogger("twilio").setLevel(logging.WARNING)  # it prints bodies at INFO
+
+
+def _frames(exc_info: structlog.typing.ExcInfo) -> list[dict[str, object]]:
+    """A traceback without local variables and without the texts of its exceptions: both hold what customers wrote."""
+    stacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)(exc_info)
+    return [
+        {"exc_type": stack["exc_type"], "is_cause": stack["is_cause"], "frames": stack["frames"]} for stack in stacks
+    ]
+
+
+def _frames_for_people(sio: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    for stack in _frames(exc_info):
+        sio.write(f"\n{stack['exc_type']}")
+        for frame in cast("list[dict[str, object]]", stack["frames"]):
+            sio.write(f"\n  {frame['filename']}:{frame['lineno']} in {frame['name']}")
 
 
 def _set_levels(levels: str) -> None:

@@ -175,7 +175,8 @@ class Invite:
     due_ms: int | None = None
     farewell_sent: bool = False
     old_agent_gone: bool = False  # a cold transfer has let its old agent go
-    asked_by: str | None = None  # "key:<id>", "flex:WK…", "twilio" or "errand:er_…"
+    asked_by: str | None = None  # "key:<id>", "flex:WK…", "twilio", "errand:er_…" or "console:operator"
+    trouble: str | None = None  # why it could not be brought further when that was last tried; None: nothing is wrong
     history: tuple["Entry", ...] = ()
 
     @property
@@ -254,6 +255,7 @@ class Errand:
     carried: Mapping[str, object] = field(default_factory=dict)  # attributes of the task that was put down
     last_message_sid: str | None = None  # park: the newest message when the agent went
     wake_wanted: str | None = None  # what has asked for its waking: message, timer, app
+    trouble: str | None = None  # as of an invite
     due_ms: int | None = None
     history: tuple[Entry, ...] = ()
 

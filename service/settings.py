@@ -62,6 +62,9 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 RedisAddress = Annotated[str, AfterValidator(_redis_address)]
 LogLevels = Annotated[str, AfterValidator(_log_levels)]
 Secret = Annotated[str, StringConstraints(min_length=1)]
+PasswordHash = Annotated[
+    str, StringConstraints(pattern=r"^scrypt\.[0-9]{4,7}\.[0-9]{1,2}\.[0-9]{1,2}\.[0-9a-f]{32}\.[0-9a-f]{64}$")
+]
 AccountSid = Annotated[str, StringConstraints(pattern=r"^AC[0-9a-fA-F]{32}$")]
 ApiKeySid = Annotated[str, StringConstraints(pattern=r"^SK[0-9a-fA-F]{32}$")]
 WorkspaceSid = Annotated[str, StringConstraints(pattern=r"^WS[0-9a-fA-F]{32}$")]
@@ -164,11 +167,36 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", min_length=1, description="Address the web process listens on")
     port: int = Field(8080, ge=1, le=65_535, description="Port the web process listens on")
     web_threads: int = Field(32, ge=2, le=512, description="Requests that one worker process of web handles at once")
+    tracing: bool = Field(False, description="Send spans by OpenTelemetry; needs the extra `tracing`")
     metrics_port: int = Field(
         0, ge=0, le=65_535, description="Port on which the reconcile process shows its metrics; 0: on none"
     )
     metrics_host: str = Field("127.0.0.1", min_length=1, description="Address for that port")
     data_dir: Path = Field(Path(".data"), description="Where `flex-router run` keeps its embedded store")
+    console_password_hash: PasswordHash | None = Field(
+        None,
+        description="Opens /console to operators; `flex-router console-password` prints one",
+        repr=False,
+    )
+    console_readonly_password_hash: PasswordHash | None = Field(
+        None, description="The same for people who may look and not act", repr=False
+    )
+    console_user_header: str | None = Field(
+        None,
+        pattern="^[A-Za-z][A-Za-z0-9-]{1,63}$",
+        description="Header in which a proxy that has signed people in names them; opens /console to them",
+    )
+    console_user_header_trusted: Literal["no", "yes"] = Field(
+        "no", description="`yes`: the proxy removes that header from what comes in, and nobody reaches us without it"
+    )
+    console_operators: str = Field(
+        "",
+        description="Of the people whom that header names, those who may act, separated by spaces or commas; "
+        "empty: all",
+    )
+    console_session_s: int = Field(
+        28_800, ge=300, le=86_400, description="How long a person stays signed in to the console"
+    )
 
     @property
     def auth_tokens(self) -> tuple[str, ...]:
@@ -202,8 +230,17 @@ DISTINCT = (
     "REQUEST_",
     "FLEX_",
     "IDEMPOT",
+    "CONSOLE_",
 )
-SECRETS = ("TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_SECONDARY", "TWILIO_API_SECRET", "REDIS_URL", "API_KEYS")
+SECRETS = (
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_AUTH_TOKEN_SECONDARY",
+    "TWILIO_API_SECRET",
+    "REDIS_URL",
+    "API_KEYS",
+    "CONSOLE_PASSWORD_HASH",
+    "CONSOLE_READONLY_PASSWORD_HASH",
+)
 NAMES = tuple(name.upper() for name in Settings.model_fields)
 
 
@@ -223,6 +260,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         faults.append("TWILIO_API_KEY and TWILIO_API_SECRET must be given together")
     if settings is not None and settings.settle_s <= settings.request_budget_s:
         faults.append("SETTLE_S must be greater than REQUEST_BUDGET_S, or a call under way would be made again")
+    if settings is not None and bool(settings.console_user_header) != (settings.console_user_header_trusted == "yes"):
+        faults.append("CONSOLE_USER_HEADER and CONSOLE_USER_HEADER_TRUSTED=yes must be given together")
     if faults or settings is None:
         raise ConfigurationError(tuple(dict.fromkeys(faults)))
     return settings

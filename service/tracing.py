@@ -25,12 +25,15 @@ _tracers: "dict[int, Tracer]" = {}  # by process: what sends spans is a thread, 
 def set_up_tracing(wanted: bool) -> None:
     """Switch spans on or off. Raises ConfigurationError if they are wanted and the extra is not installed."""
     _wanted[:] = [wanted]
+    _tracers.clear()
     if wanted:
         try:
             import opentelemetry.exporter.otlp.proto.http
             import opentelemetry.sdk.trace  # noqa: F401  both are needed once the first span begins
         except ImportError as error:
-            raise ConfigurationError(("TRACING is on, but the extra is missing: install flex-router[tracing]",)) from error
+            raise ConfigurationError(
+                ("TRACING is on, but the extra is missing: install flex-router[tracing]",)
+            ) from error
 
 
 @contextmanager

@@ -21,12 +21,17 @@ def look_at_rules(subject: Subject) -> Iterator[Finding]:
             yield found("rules.unreadable", str(fault))
         return
     workspace = Directory(**subject.parts.taskrouter.names())
-    unknown = [*unresolved(ruleset, with_aliases(workspace, aliases) if aliases else workspace)]
+    directory = with_aliases(workspace, aliases) if aliases else workspace
+    unknown = [*unresolved(ruleset, directory)]
     if aliases:
         unknown += [*unknown_aliases(aliases, workspace), *unused_aliases(aliases, ruleset)]
     for fault in unknown:
         yield found("rules.names", str(fault))
-    yield from _workflows(subject, ruleset, with_aliases(workspace, aliases) if aliases else workspace)
+    unclear = {(fault.file, fault.line) for fault in unknown}  # where nothing could be caught yet
+    for fault in _workflow_faults(subject, ruleset, directory):
+        if (fault.file, fault.line) not in unclear:
+            at_a_route = fault.file == subject.settings.rules_file.name  # the others are within a workflow
+            yield found("workflows.uncaught" if at_a_route else "workflows.traps", str(fault))
 
 
 def _read(subject: Subject) -> tuple[RuleSet, Aliases | None]:
@@ -36,16 +41,8 @@ def _read(subject: Subject) -> tuple[RuleSet, Aliases | None]:
     return ruleset, parse_aliases(read_text(path), file=path.name) if path else None
 
 
-def _workflows(subject: Subject, ruleset: RuleSet, directory: Directory) -> Iterator[Finding]:
+def _workflow_faults(subject: Subject, ruleset: RuleSet, directory: Directory) -> tuple[Fault, ...]:
     try:
-        faults = lint_workspace(ruleset, subject.parts.taskrouter.workflows(), directory)
-    except ValueError as error:
-        yield found("workflows.traps", str(error))
-        return
-    for fault in faults:
-        yield found("workflows.uncaught" if _is_at_a_route(fault, subject) else "workflows.traps", str(fault))
-
-
-def _is_at_a_route(fault: Fault, subject: Subject) -> bool:
-    """True if it points into the rules file; the others point into a workflow."""
-    return fault.file == subject.settings.rules_file.name
+        return lint_workspace(ruleset, subject.parts.taskrouter.workflows(), directory)
+    except ValueError as error:  # a configuration that nobody can read
+        return (Fault("workflows", 1, 1, str(error)),)

@@ -53,6 +53,6 @@ ROWS: Mapping[str, Row] = _read_table()
 
 
 def found(row_id: str, what: str, **placeholders: str) -> Finding:
-    """A finding of that row. Raises KeyError if there is no such row, or if it needs a placeholder that is not given."""
+    """A finding of that row. Raises KeyError for an unknown row, or a placeholder that it needs and is not given."""
     row = ROWS[row_id]
     return Finding(row, what, row.mend.format(**placeholders))

@@ -58,7 +58,7 @@ class Report:
 
 
 def visit(subject: Subject, *, skipped: Collection[str] = (), tell: Callable[[str], None] = lambda _: None) -> Report:
-    """Look at everything. ``skipped``: ids of findings that are known and not to be told; ``tell`` hears of progress."""
+    """Look at everything. ``skipped``: ids of findings that are not to be told; ``tell`` hears of progress."""
     report = Report()
     for look in LOOKS:
         tell(f"looking at {look.at}")

@@ -15,6 +15,7 @@ import structlog
 from service.errors import TwilioAmbiguousError, TwilioUnavailableError
 from service.flex.breaker import HeldBackError
 from service.metrics import record
+from service.tracing import note, span
 
 log = structlog.stdlib.get_logger("service.flex")
 
@@ -51,30 +52,36 @@ def named(operation: str) -> None:
 def watched(method: str, path: str) -> Iterator[Call]:
     """Around one call. ``path`` is without its query; SIDs are all that it holds of a conversation."""
     call, began = Call(), time.monotonic()
-    try:
-        yield call
-    except TwilioAmbiguousError:
-        call.outcome = LOST
-        raise
-    except HeldBackError:
-        call.outcome = HELD
-        raise
-    except TwilioUnavailableError:
-        call.outcome = UNSENT
-        raise
-    finally:
-        seconds, operation = time.monotonic() - began, _operation.get()
-        record.twilio_called(operation, call.outcome, seconds)
-        log.log(
-            _level(call.outcome),
-            "twilio.call",
-            operation=operation,
-            method=method,
-            path=path,
-            outcome=call.outcome,
-            ms=round(seconds * 1000),
-            **({"twilio_request_id": call.request_id} if call.request_id else {}),
-        )
+    with span(f"Twilio: {_operation.get()}"):
+        try:
+            yield call
+        except TwilioAmbiguousError:
+            call.outcome = LOST
+            raise
+        except HeldBackError:
+            call.outcome = HELD
+            raise
+        except TwilioUnavailableError:
+            call.outcome = UNSENT
+            raise
+        finally:
+            _tell(call, method, path, time.monotonic() - began)
+
+
+def _tell(call: Call, method: str, path: str, seconds: float) -> None:
+    operation = _operation.get()
+    record.twilio_called(operation, call.outcome, seconds)
+    note(method=method, path=path, outcome=str(call.outcome), twilio_request_id=call.request_id)
+    log.log(
+        _level(call.outcome),
+        "twilio.call",
+        operation=operation,
+        method=method,
+        path=path,
+        outcome=call.outcome,
+        ms=round(seconds * 1000),
+        **({"twilio_request_id": call.request_id} if call.request_id else {}),
+    )
 
 
 def _level(outcome: int | str) -> int:

@@ -90,7 +90,7 @@ class Conversations:
             self._conversations(conversation_sid).webhooks.create(
                 target="webhook",  # type: ignore[arg-type]  # the SDK sends the plain word
                 configuration_url=url,
-                configuration_method="POST",
+                configuration_method="post",
                 configuration_filters=[_ON_MESSAGE],
             )
 

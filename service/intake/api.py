@@ -22,6 +22,7 @@ from service.model import Invite, Kind, State
 from service.reconcile.attended import with_carried
 from service.reconcile.cancel import cancel
 from service.reconcile.fitting import fitting_decision
+from service.tracing import note
 from service.tracking.records import is_invite_id
 from service.tracking.store import Filters
 
@@ -88,6 +89,7 @@ def _routing(desk: Desk, door: Door, kind: Kind, scope: str) -> Callable[[], tup
             wanted = own_request(caller, wanted)
             check_place(desk, caller, wanted)
         invite, status = take(desk, wanted, caller=caller)
+        note(invite=invite.id)
         record.request_taken(kind, invite.plan.rule, OUTCOMES[status])
         return jsonify(invite_view(invite)), status
 

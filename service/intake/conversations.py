@@ -77,7 +77,7 @@ def _act(desk: Desk, door: Door, kind: ErrandKind) -> Callable[[str], tuple[Resp
         wanted = parse_errand_request(
             kind, request.content_type, body, idempotency_header=request.headers.get("Idempotency-Key")
         )
-        errand = take_errand(desk, kind, wanted, _named(desk, sid, caller))
+        errand = take_errand(desk, wanted, _named(desk, sid, caller))
         return jsonify(errand_view(_unless_refused(errand))), UNDER_WAY if errand.state is ErrandState.TAKEN else DONE
 
     return answer

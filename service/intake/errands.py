@@ -47,14 +47,14 @@ class Named:
         return Place(self.conversation_sid, self.interaction_sid, self.channel_sid)
 
 
-def take_errand(desk: Desk, kind: ErrandKind, wanted: ErrandRequest, named: Named) -> Errand:
+def take_errand(desk: Desk, wanted: ErrandRequest, named: Named) -> Errand:
     """The errand for a request, as it stands when it is done or the time is up.
 
     Raises InvalidFieldsError, ForbiddenError (an agent who does not attend), ConflictError (same key, other body),
     a Twilio fault that no repetition mends, or StoreUnavailableError.
     """
     deadline = time.monotonic() + desk.request_budget_s
-    errand = _draft(desk, kind, wanted, named)
+    errand = _draft(desk, wanted, named)
     key, fingerprint = _key(wanted, errand), ask_fingerprint(replace(wanted, ask=errand.ask), named.conversation_sid)
     value = f"{errand.id}|{fingerprint}"
     for _ in range(3):
@@ -93,7 +93,7 @@ def wake_parked(desk: Desk, wanted: ErrandRequest, named: Named) -> Errand:
         log.info("request.woken", errand=errand.id, by=named.caller.id)
     if errand.state is ErrandState.DONE:
         return errand
-    return _worked(desk, errand, time.monotonic())
+    return _worked(desk, replace(errand, state=ErrandState.WAKING), time.monotonic() + desk.request_budget_s)
 
 
 def _of_key(desk: Desk, wanted: ErrandRequest, errand: Errand, named: Named) -> Errand | None:
@@ -107,15 +107,16 @@ def _of_key(desk: Desk, wanted: ErrandRequest, errand: Errand, named: Named) -> 
     return desk.parts.errands.get(held_id)
 
 
-def _draft(desk: Desk, kind: ErrandKind, wanted: ErrandRequest, named: Named) -> Errand:
-    ask = _complete(kind, wanted.ask, named.caller)
+def _draft(desk: Desk, wanted: ErrandRequest, named: Named) -> Errand:
+    assert wanted.kind is not None
+    ask = _complete(wanted.kind, wanted.ask, named.caller)
     channel_type = wanted.channel_type or _known_type(desk, named)
     faults = tuple(wake_faults(ask.wake_after_s, channel_type))
     if faults:
         raise InvalidFieldsError("wake_after_s is too long", errors=faults)
     return Errand(
         id=new_errand_id(named.channel_sid),
-        kind=kind,
+        kind=wanted.kind,
         state=ErrandState.TAKEN,
         created_at_ms=0,
         ask=ask,

@@ -10,6 +10,7 @@ from service.model import TaskEvent, is_sid
 from service.reconcile.errands import heard_message
 from service.reconcile.hear import hear
 from service.reconcile.parts import Parts
+from service.tracing import note
 
 log = structlog.stdlib.get_logger("service.event")
 
@@ -72,5 +73,6 @@ def _take(parts: Parts, event: TaskEvent, workspace_sid: str, *, source: str) ->
         record.event_heard(source, event.type, "other_workspace", at_ms=event.at_ms)
         return
     arrival = hear(parts, event, source=source)
+    note(invite=arrival.invite_id)
     if arrival.word == "moved":
         log.info("event.moved", invite=arrival.invite_id, state=arrival.state, task=event.task_sid, by=event.type)

@@ -3,12 +3,14 @@
 import re
 import time
 import uuid
+from contextlib import ExitStack
 
 import structlog
 from flask import Flask, g, request
 from werkzeug.wrappers import Response
 
 from service.metrics import record
+from service.tracing import note, span
 
 HEADER = "X-Request-Id"
 
@@ -30,15 +32,21 @@ def request_id_of(given: str | None) -> str:
 
 def _begin() -> None:
     g.began = time.perf_counter()
+    g.doing = ExitStack()
+    if request.method == "POST":  # probes and scrapes would only fill the place where spans are kept
+        g.doing.enter_context(span(f"request: {request.endpoint or 'none'}"))
     g.request_id = request_id_of(request.headers.get(HEADER))
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    note(request_id=g.request_id)
 
 
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
+    note(status=response.status_code)
     record.answered(request.endpoint, response.status_code, time.perf_counter() - g.began)
     return response
 
 
 def _forget(_: BaseException | None) -> None:
+    g.doing.close()
     structlog.contextvars.unbind_contextvars("request_id")  # the thread goes on to serve others

@@ -5,13 +5,14 @@ The web process that took an errand begins here, and the reconciler goes on here
 
 from collections.abc import Callable
 
+from service.errors import TwilioRefusedError
 from service.model import NOTHING, Ask, Errand, ErrandKind, ErrandState
 from service.reconcile.ending import end
 from service.reconcile.leaving import leave
 from service.reconcile.parking import carry_on_waking, look_at_parked, park, wake
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
-from service.reconcile.settling import Gone, its_turn, settle
+from service.reconcile.settling import Gone, its_turn, refuse, settle
 from service.tracking.errand_records import is_errand_id
 from service.tracking.scripts import NONE
 
@@ -47,6 +48,12 @@ def work_errand(parts: Parts, book: Rulebook, errand_id: str, *, now_ms: int) ->
             work(parts, book, errand, now_ms=now_ms)
         except Gone:
             settle(parts, errand, "closed", reason="the channel is over")
+        except TwilioRefusedError as error:
+            if errand.state is not ErrandState.TAKEN:
+                raise
+            refuse(parts, errand, error.detail)  # it will not do otherwise next time, and others wait in the line
+        if errand.trouble and (now := parts.errands.get(errand.id)):
+            parts.errands.touch(now.id, now.state, fields={"trouble": ""})
 
 
 def _work(errand: Errand) -> Work | None:

@@ -66,10 +66,10 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> Ma
         made = _create(parts, invite, route)
     except TwilioUnavailableError as error:
         wait = max(error.retry_after_s or 0, min(2.0 ** min(invite.attempt, 10), LONGEST_WAIT_S))
-        parts.store.touch(invite.id, State.REQUESTED, due=wait, fields={"sent_at_ms": ""})
+        parts.store.touch(invite.id, State.REQUESTED, due=wait, fields={"sent_at_ms": "", "trouble": error.detail})
         log.warning("invite.waits", invite=invite.id, why=error.detail, again_in_s=wait)
     except TwilioAmbiguousError as error:
-        parts.store.touch(invite.id, State.REQUESTED, due=FIRST_LOOK_S)
+        parts.store.touch(invite.id, State.REQUESTED, due=FIRST_LOOK_S, fields={"trouble": error.detail})
         log.warning("invite.ambiguous", invite=invite.id, why=error.detail)
     except TwilioRefusedError as error:
         judged = invite.channel_sid is not None or not told
@@ -89,7 +89,7 @@ def confirm(parts: Parts, invite: Invite, made: Made) -> None:
     """Write down what Twilio made. Does nothing new if an event has told us already."""
     fields = sids_of(invite, made)
     usual, due = (pace.due_after("created", invite.kind) for pace in (parts.pace, pace_of(parts, invite)))
-    outcome = parts.store.move(invite.id, "created", due=due, fields=fields)
+    outcome = parts.store.move(invite.id, "created", due=due, fields=fields | {"trouble": ""})
     if not outcome.moved and due != usual:  # an event was faster, and knows nothing of the plan
         parts.store.touch(invite.id, State.PENDING, due=due)
     if made.task_sid:

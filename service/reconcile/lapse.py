@@ -9,6 +9,7 @@ from service.reconcile.observe import has_step, objection, observe
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
 from service.reconcile.verdict import Act, Verdict, judge
+from service.tracking.hours import End
 from service.tracking.records import next_invite_id
 from service.tracking.store import NONE
 
@@ -122,4 +123,5 @@ def _finish(parts: Parts, invite: Invite, signal: str, *, reason: str) -> None:
     else:  # failed and canceled stay what they are; only their channel was still to be judged
         parts.store.touch(invite.id, invite.state, due=NONE)
     record.finished(signal, reason)
+    parts.hours.note_end(End(0, invite.id, invite.conversation_sid, signal, reason))
     log.info(f"invite.{signal}", invite=invite.id, task=invite.task_sid, why=reason)

@@ -120,12 +120,19 @@ def release_old_agent(parts: Parts, invite: Invite) -> bool:
     if not _is_taken_over(parts, invite, present):
         return False
     for person in present:
-        named = person.sid == origin.participant_sid or (origin.worker_sid and person.worker_sid == origin.worker_sid)
-        if named and person.task_sid != invite.task_sid:
+        if find_person([person], origin) is not None and _was_there_before(parts, invite, person):
             note_let_go(parts, person.task_sid)
             _close(parts, invite, person.sid)
     parts.store.touch(invite.id, invite.state, fields={"old_agent_gone": "1"}, what="old agent released")
     return True
+
+
+def _was_there_before(parts: Parts, invite: Invite, person: Participant) -> bool:
+    """False for a seat that came by this transfer or a later one: the customer may have been handed back meanwhile."""
+    invite_id = parts.store.id_of_task(person.task_sid) if person.task_sid else None
+    theirs = parts.store.get(invite_id) if invite_id else None
+    later = theirs is not None and theirs.created_at_ms > invite.created_at_ms
+    return person.task_sid != invite.task_sid and not later
 
 
 def _is_taken_over(parts: Parts, invite: Invite, present: list[Participant]) -> bool:

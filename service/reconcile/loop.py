@@ -17,9 +17,11 @@ from service.reconcile.errands import work_errand
 from service.reconcile.fulfil import fulfil
 from service.reconcile.lapse import judge_channel
 from service.reconcile.look import look_at_open
+from service.reconcile.minutes import note_minute
 from service.reconcile.parts import Parts
 from service.reconcile.readings import refresh_rules
 from service.reconcile.rulebook import Rulebook
+from service.tracing import note, span
 from service.tracking.errand_records import is_errand_id
 from service.tracking.store import NONE
 
@@ -27,6 +29,7 @@ log = structlog.stdlib.get_logger("service.reconcile")
 
 IDLE_S = 0.2
 NAMES_EVERY_S = 300.0
+MINUTE_EVERY_S = 15.0  # the store says whose minute it is
 AFTER_FAULT_S = 5.0
 PAGE = 32
 
@@ -43,10 +46,11 @@ class Reconciler:
     _free: threading.Semaphore = field(init=False)
     next_catch_up: float = 0.0
     next_names: float = 0.0
+    next_minute: float = 0.0
     _chores: "dict[str, Future[object]]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._pool = ThreadPoolExecutor(self.workers + 2, thread_name_prefix="reconcile")
+        self._pool = ThreadPoolExecutor(self.workers + 3, thread_name_prefix="reconcile")
         self._free = threading.Semaphore(self.workers)
 
     def run(self, stop: threading.Event) -> None:
@@ -104,7 +108,8 @@ class Reconciler:
 
     def _work_and_free(self, invite_id: str, now_ms: int) -> None:
         try:
-            with record.piece_of_work("errand" if is_errand_id(invite_id) else "invite"):
+            with span("work"), record.piece_of_work("errand" if is_errand_id(invite_id) else "invite"):
+                note(invite=invite_id)
                 work(self.parts, self.book, invite_id, now_ms=now_ms)
         finally:
             self._free.release()
@@ -117,6 +122,9 @@ class Reconciler:
         if now >= self.next_names and self._chore_done("names"):
             self.next_names = now + NAMES_EVERY_S
             self._chores["names"] = self._pool.submit(self._refresh_names)
+        if now >= self.next_minute and self._chore_done("minute"):
+            self.next_minute = now + MINUTE_EVERY_S
+            self._chores["minute"] = self._pool.submit(self._note_minute)
 
     def _chore_done(self, name: str) -> bool:
         return name not in self._chores or self._chores[name].done()
@@ -141,6 +149,14 @@ class Reconciler:
         except Exception:
             log.exception("names.broken")
 
+    def _note_minute(self) -> None:
+        try:
+            note_minute(self.parts)
+        except RouterError as error:
+            log.warning("minute.failed", why=error.detail)
+        except Exception:
+            log.exception("minute.broken")
+
 
 def work(parts: Parts, book: Rulebook, invite_id: str, *, now_ms: int) -> None:
     """Bring one claimed invite a step further. A fault postpones it; the claim itself has postponed it already."""
@@ -155,6 +171,10 @@ def work(parts: Parts, book: Rulebook, invite_id: str, *, now_ms: int) -> None:
             return
         with budget(parts.call_s):
             _handle(parts, book, invite, now_ms)
+        if (
+            invite.trouble and invite.state is not State.REQUESTED
+        ):  # of a create, fulfil itself knows whether it is over
+            _forget_trouble(parts, invite_id)
     except RouterError as error:
         level = logging.WARNING if error.retryable else logging.ERROR
         log.log(level, "work.postponed", invite=invite_id, why=error.detail)
@@ -177,6 +197,12 @@ def _handle(parts: Parts, book: Rulebook, invite: Invite, now_ms: int) -> None:
         parts.store.touch(invite.id, invite.state, due=NONE)
 
 
+def _forget_trouble(parts: Parts, invite_id: str) -> None:
+    invite = parts.store.get(invite_id)
+    if invite is not None:
+        parts.store.touch(invite_id, invite.state, fields={"trouble": ""})
+
+
 def _postpone(parts: Parts, invite_id: str, error: RouterError) -> None:
     try:
         if is_errand_id(invite_id):
@@ -184,7 +210,8 @@ def _postpone(parts: Parts, invite_id: str, error: RouterError) -> None:
             return
         invite = parts.store.get(invite_id)
         if invite is not None:
-            parts.store.touch(invite_id, invite.state, due=max(error.retry_after_s or 0, AFTER_FAULT_S))
+            wait = max(error.retry_after_s or 0, AFTER_FAULT_S)
+            parts.store.touch(invite_id, invite.state, due=wait, fields={"trouble": error.detail})
     except RouterError:
         log.warning("work.left_to_lease", invite=invite_id)
 
@@ -192,4 +219,5 @@ def _postpone(parts: Parts, invite_id: str, error: RouterError) -> None:
 def _postpone_errand(parts: Parts, errand_id: str, error: RouterError) -> None:
     errand = parts.errands.get(errand_id)
     if errand is not None:
-        parts.errands.touch(errand_id, errand.state, due=max(error.retry_after_s or 0, AFTER_FAULT_S))
+        wait = max(error.retry_after_s or 0, AFTER_FAULT_S)
+        parts.errands.touch(errand_id, errand.state, due=wait, fields={"trouble": error.detail})

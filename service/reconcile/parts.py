@@ -10,6 +10,7 @@ from service.tracking.arrival import Pace
 from service.tracking.census import Census
 from service.tracking.errands import Errands
 from service.tracking.figures import Figures
+from service.tracking.hours import Hours
 from service.tracking.idempotency import IdempotencyKeys
 from service.tracking.notes import Notes
 from service.tracking.store import Store
@@ -25,6 +26,7 @@ class Parts:
     notes: Notes
     census: Census
     figures: Figures
+    hours: Hours
     statistics: Statistics
     gateway: Gateway
     conversations: Conversations

@@ -39,8 +39,9 @@ class Checkup:
     def servers(self) -> list[Server]:
         """The server, or every primary of a cluster."""
         with store_faults():
-            if isinstance(self._redis, ClusterClient):
-                nodes = self._redis.get_primaries()
+            client: object = self._redis  # a cluster's stands in for it without being one
+            if isinstance(client, ClusterClient):
+                nodes = client.get_primaries()
                 return [_server(str(node.name), self._info(target_nodes=[node])) for node in nodes]
             return [_server("", self._info())]
 

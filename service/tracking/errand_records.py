@@ -13,7 +13,7 @@ ERRAND_VERSION = "1"
 
 _ID = re.compile(r"er_([0-9]{2})_[0-9a-f]{32}")
 _TEXTS = ("interaction_sid", "channel_sid", "conversation_sid", "asked_by", "channel_type", "successor", "reason",
-          "outcome", "worker_sid", "last_message_sid", "wake_wanted")  # fmt: skip
+          "outcome", "worker_sid", "last_message_sid", "wake_wanted", "trouble")  # fmt: skip
 _NUMBERS = ("created_at_ms", "attempt", "parked_at_ms")
 
 

@@ -29,11 +29,11 @@ from dataclasses import asdict
 from service.model import Entry, Invite, Kind, Mode, Origin, Plan, Release, Route, RoutingRequest, State, Target
 
 PARTITIONS = 64
-RECORD_VERSION = "1"
+RECORD_VERSION = "2"
 
 _ID = re.compile(r"iv_([0-9]{2})_([0-9a-z]{32,33})")
 _TEXTS = ("interaction_sid", "channel_sid", "conversation_sid", "invite_sid", "task_sid", "worker_sid",
-          "predecessor", "successor", "reason", "asked_by")  # fmt: skip
+          "predecessor", "successor", "reason", "asked_by", "trouble")  # fmt: skip
 _NUMBERS = ("step", "attempt", "sent_at_ms", "created_at_ms", "ladder_at_ms", "ended_at_ms", "looks")
 
 
@@ -120,7 +120,7 @@ def invite_of(fields: Mapping[str, str], due_ms: int | None) -> Invite:
 
 def history_of(log: str | None) -> tuple[Entry, ...]:
     """The lines of a record's history, oldest first."""
-    lines = [line.split(" ", 2) for line in (log or "").splitlines()]
+    lines = [line.split(" ", 2) for line in (log or "").splitlines() if line]  # the first is empty in upgraded records
     return tuple(Entry(int(at), state, what) for at, state, what in lines)
 
 

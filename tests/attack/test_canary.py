@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from service.logs import set_up_logging
 from tests.flow.world import Answer, World
 
 CANARY = "Zq7canaryZq7"
@@ -17,12 +18,17 @@ CANARY = "Zq7canaryZq7"
 def lines(world: World) -> Iterator[io.StringIO]:
     """What is written to standard error, as it is written: with its tracebacks."""
     sink = io.StringIO()
+    logging.getLogger().addHandler(listening(sink))
+    yield sink
+    set_up_logging("DEBUG", "json")
+
+
+def listening(sink: io.StringIO) -> logging.Handler:
+    """A second handler that writes as the real one does, but for the lines of the test's own server and sandbox."""
     handler = logging.StreamHandler(sink)
     handler.setFormatter(logging.getLogger().handlers[0].formatter)
     handler.addFilter(lambda record: not record.name.startswith(("werkzeug", "service.sandbox")))
-    logging.getLogger().addHandler(handler)
-    yield sink
-    logging.getLogger().removeHandler(handler)
+    return handler
 
 
 def tell_of(answer: Answer) -> str:
@@ -84,17 +90,16 @@ def test_signed_events_are_kept_quiet(world: World, lines: io.StringIO) -> None:
     assert CANARY not in lines.getvalue()
 
 
+@pytest.mark.parametrize("style", ["json", "console"])
 @pytest.mark.parametrize("field", ["kind", "state", "request", "plan", "step", "sent_at_ms"])
-def test_traceback_of_a_spoilt_record_is_kept_quiet(world: World, lines: io.StringIO, field: str) -> None:
+def test_traceback_of_a_spoilt_record_is_kept_quiet(world: World, lines: io.StringIO, field: str, style: str) -> None:
     """What is unforeseen is logged with its place; the text of the exception may hold what it stumbled over."""
+    set_up_logging("DEBUG", style)
+    logging.getLogger().addHandler(listening(lines))
     invite = world.escalate(world.customer()["conversation_sid"])
-    name = next(iter(world.redis.keys(f"*:inv:{invite['id']}")))
-    world.reconciler.parts.store.touch(
-        str(invite["id"]), world.reconciler.parts.store.get(str(invite["id"])).state, due=0
-    )  # type: ignore[union-attr]  # noqa: E501
-    world.redis.hset(
-        name, field, CANARY if field in ("kind", "state", "step", "sent_at_ms") else f'{{"{CANARY}": "x"}}'
-    )
+    name = str(next(iter(world.redis.keys(f"*:inv:{invite['id']}"))))
+    world.redis.zadd(name.split(":inv:")[0] + ":due", {str(invite["id"]): 0})
+    world.redis.hset(name, field, f'{{"{CANARY}": "x"}}' if field in ("request", "plan") else CANARY)
     world.turn()
     assert "work.broken" in lines.getvalue()
     assert CANARY not in lines.getvalue()

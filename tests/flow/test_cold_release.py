@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.flow.acts import NOTHING_WRONG, agents, leave, live_tasks, served, transfer
+from tests.flow.acts import NOTHING_WRONG, agents, leave, live_tasks, served, sid_of, transfer
 from tests.flow.world import World
 
 
@@ -88,3 +88,22 @@ def test_old_agent_is_closed_once(world: World) -> None:
     world.turn()
     world.turn()
     assert len(world.calls("/Participants/UT")) == 1
+
+
+def test_customer_handed_back_at_once_is_not_dropped(world: World) -> None:
+    """Bob has accepted and hands back to alice, who accepts, before either was released."""
+    first = served(world)
+    there = transfer(world, first, to={"worker": "bob"})
+    world.agent("bob", "accept")
+    world.await_state(there["id"], "accepted")
+    back = world.transfer(
+        conversation_sid=first["conversation_sid"],
+        to={"workflow": "everyone"},
+        idempotency_key="back",
+        **{"from": {"worker_sid": sid_of(world, "bob")}},
+    )
+    world.agent("alice", "accept", task_sid=str(back["task_sid"]))
+    world.await_state(back["id"], "accepted")
+    world.turn()
+    assert agents(world, first) == ["alice"]
+    assert world.judge() == NOTHING_WRONG

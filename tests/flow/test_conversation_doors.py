@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -11,10 +12,16 @@ from service.tracking.embedded import EmbeddedStore
 from tests.conftest import sid
 from tests.flow.acts import agents, errand, leave, live_tasks, park, remove, served, sid_of, state, transfer, write
 from tests.flow.kept import kept_world, renewed
+from tests.flow.test_openapi_answers import faults
 from tests.flow.world import Answer, World, sign
 
 ACTS = ("leave", "remove", "end", "park", "wake")
 BODIES: dict[str, dict[str, object]] = {"remove": {"participant": {"worker_sid": sid("WK", 1)}}}
+
+
+def call(world: World, method: str, path: str, **more: Any) -> requests.Response:
+    headers = {"Authorization": f"Bearer {world.token}"}
+    return requests.request(method, f"{world.url}/v1/{path}", timeout=20, headers=headers, **more)
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +170,24 @@ def test_ended_conversation_says_so(world: World) -> None:
     first = served(world)
     answer = errand(world, "end", first)
     assert (answer.status, answer["outcome"], state(world, first)) == (200, "ended", "closed")
+
+
+def test_answers_are_as_described(world: World) -> None:
+    first = served(world, "bob")
+    alice, bob = ({"from": {"worker_sid": sid_of(world, name)}} for name in ("alice", "bob"))
+    path = f"conversations/{first['conversation_sid']}"
+    for act, body, status in (
+        ("leave", {"last": "end"}, 422),
+        ("leave", alice, 200),
+        ("leave", bob, 409),
+        ("remove", {"participant": {"worker_sid": sid_of(world, "alice")}}, 200),
+        ("park", bob, 200),
+        ("wake", {}, 202),
+        ("end", {}, 200),
+    ):
+        answer = call(world, "POST", f"{path}/{act}", json=body)
+        assert (act, answer.status_code) == (act, status), answer.text
+        assert faults("POST", f"/v1/conversations/{{conversation_sid}}/{act}", answer) == [], act
 
 
 # -- what Twilio tells of messages

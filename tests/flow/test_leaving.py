@@ -133,3 +133,13 @@ def test_errand_is_shown_with_its_history(world: World) -> None:
     shown = world.get(f"errands/{gone['id']}")
     assert (shown["kind"], shown["state"], shown["outcome"]) == ("leave", "done", "left")
     assert sid_of(world, "alice") in str(shown.json)
+
+
+def test_refusal_by_twilio_is_told_and_ends_the_errand(world: World) -> None:
+    """A fault that no repetition mends must not hold up those behind it in the line."""
+    first = served(world, "bob")
+    world.fault("POST */Participants/UT*", status=400, times=1)
+    answer = leave(world, first, "alice")
+    assert answer.status == 409
+    assert agents(world, first) == ["alice", "bob"]
+    assert leave(world, first, "bob").status == 200

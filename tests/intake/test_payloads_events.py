@@ -1,6 +1,7 @@
 """TaskRouter's events from the callback's form and from Event Streams become the same value, or none."""
 
 import json
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import BadRequestError
-from service.intake.payloads import parse_cloud_events, parse_taskrouter_form
+from service.intake.payloads import parse_cloud_events, parse_message_form, parse_taskrouter_form
 from service.model import TaskEvent
 from tests.conftest import sid
 
@@ -227,3 +228,29 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
         except BadRequestError as error:
             outcomes.append(error)
     assert len(outcomes) == 2
+
+
+MESSAGE = {"EventType": "onMessageAdded", "ConversationSid": sid("CH", 1), "Source": "SDK", "Body": "hello"}
+
+
+@pytest.mark.parametrize("source", ["SDK", "SMS", "WHATSAPP", "chat", ""])
+def test_message_names_its_conversation(source: str) -> None:
+    assert parse_message_form(urlencode(MESSAGE | {"Source": source}).encode()) == sid("CH", 1)
+
+
+def test_captured_message_is_read(payloads_dir: Path) -> None:
+    body = (payloads_dir / "conversations" / "captured.onMessageAdded.0.form").read_bytes().strip()
+    assert parse_message_form(body) == "CH8dccb45b337e4c6fbf5a3499dabd2f86"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"Source": "API"}, {"Source": "api"}, {"EventType": "onMessageUpdated"}, {"EventType": ""}], ids=str
+)
+def test_message_of_ours_is_left_alone(fields: dict[str, str]) -> None:
+    assert parse_message_form(urlencode(MESSAGE | fields).encode()) is None
+
+
+@pytest.mark.parametrize("name", ["", "CH1", sid("UO", 1), sid("CH", 1) + "0"], ids=repr)
+def test_message_without_conversation_is_refused(name: str) -> None:
+    with pytest.raises(BadRequestError, match="ConversationSid"):
+        parse_message_form(urlencode(MESSAGE | {"ConversationSid": name}).encode())

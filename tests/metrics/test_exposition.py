@@ -1,6 +1,7 @@
 """/metrics of the whole service: what has happened is counted, what is there is read, and nothing else is told."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import requests
 from service.app import show_metrics
 from service.intake.keys import generate_key
 from service.metrics.families import FAMILIES
+from service.reconcile.readings import refresh_rules
+from service.rules.loading import RulesFile
 from service.tracking.embedded import start_embedded
 from tests.conftest import sid
 from tests.flow.world import World
@@ -123,6 +126,22 @@ def test_rules_are_told_by_hash_and_age(world: World, watcher: Watcher, tmp_path
     assert watcher.value("rules_loaded_timestamp_seconds") is not None
 
 
+def test_refused_rules_are_told_once(
+    world: World, watcher: Watcher, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "other.yaml"
+    path.write_text("version: 1\ndefault: {workflow: everyone}\n")
+    book = replace(world.reconciler.book, rules=RulesFile(path, every_ms=0))
+    book.rules.load(1)
+    for text in ("nonsense", "nonsense", "version: 1\ndefault: {workflow: callbacks}\n"):
+        path.write_text(text)
+        refresh_rules(book, 2)
+    assert watcher.added("rules_reloads_total", outcome="refused") == 2
+    assert watcher.added("rules_reloads_total", outcome="taken_up") == 1
+    lines = [record.getMessage() for record in caplog.records]
+    assert [sum(name in line for line in lines) for name in ("rules.refused", "rules.taken_up")] == [1, 1]
+
+
 def test_store_that_is_away_is_told(build: Build, tmp_path: Path) -> None:
     store = start_embedded(tmp_path / "own")
     try:
@@ -188,5 +207,3 @@ def test_nothing_undeclared_is_shown(watcher: Watcher) -> None:
     plain = {re.sub(r"_(bucket|count|sum)$", "", name) for name, _ in watcher.now()}
     assert plain - FAMILIES.keys() == set()
     assert len(plain) > 10
-
-

@@ -1,8 +1,8 @@
 """Small wrong changes to a module's source, one at a time: what a test ought to notice. Pure; runs nothing.
 
 Changed are comparisons, ``and``/``or``/``not``, conditions, arithmetic, numbers, booleans, words and returned values;
-statements that do something are left out. Docstrings, annotations and texts for people (any text with a space in it)
-stay as they are: what a message says is judged by reading it.
+statements that do something are left out. Docstrings, annotations, decorators (frozen, cached) and texts for people
+(descriptions, any text with a space in it) stay as they are: what a message says is judged by reading it.
 """
 
 import ast
@@ -34,6 +34,7 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitOr: ast.BitAnd,
     ast.BitAnd: ast.BitOr,
 }
+_SAID_ELSEWHERE = ("description", "repr", "compare")  # arguments for people, or that no answer depends on
 _MARK = "·"  # put behind a word, it makes another one
 
 
@@ -98,7 +99,7 @@ def _nodes(tree: ast.Module) -> Iterator[tuple[int, ast.AST]]:
 
 
 def _left_alone(node: ast.AST) -> Iterator[ast.AST]:
-    """Annotations, docstrings, imports, texts that are put together."""
+    """Annotations, docstrings, decorators, the literal parts of texts that are put together."""
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
         yield node.body[0]
     if isinstance(node, ast.FunctionDef):
@@ -107,8 +108,14 @@ def _left_alone(node: ast.AST) -> Iterator[ast.AST]:
             for one in (node.returns, *(arg.annotation for arg in ast.walk(node.args) if isinstance(arg, ast.arg)))
             if one
         )
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        yield from node.decorator_list
     if isinstance(node, ast.AnnAssign):
         yield node.annotation
+    if isinstance(node, ast.keyword) and node.arg in _SAID_ELSEWHERE:
+        yield node.value
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+        yield node.value
     if isinstance(node, ast.JoinedStr):
         yield from (part for part in node.values if isinstance(part, ast.Constant))
         yield from (

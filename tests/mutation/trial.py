@@ -48,23 +48,31 @@ class Reach:
 
         Reading a file of tests costs more than most tests: one file first, the likeliest, then another, then the rest.
         """
-        tests = self._reaching(mutant)
+        tests, likely = self._reaching(mutant)
         spent: dict[str, float] = {}
         for test in tests:
             spent[_file(test)] = spent.get(_file(test), 0.0) + self.seconds.get(test, 0.0)
         stem = Path(mutant.module).stem
-        files = sorted(spent, key=lambda file: (stem not in file, spent[file], file))
+        near = {_file(test) for test in likely}
+        files = sorted(spent, key=lambda file: (stem not in file, file not in near, spent[file], file))
         rounds = [files[:1], files[1:2], files[2:]]
         return [[test for test in tests if _file(test) in some] for some in rounds if some]
 
-    def _reaching(self, mutant: Mutant) -> list[str]:
+    def _reaching(self, mutant: Mutant) -> tuple[list[str], set[str]]:
+        """Every test of the files that reach it, and those that surely do.
+
+        All of a file, because what a fixture or the file itself has made once is used by other tests than the one that
+        was seen to reach the line.
+        """
         lines = self.lines.get(mutant.module, {})
         wanted = range(mutant.line, mutant.last_line + 1)
         found: set[str] = set().union(*(lines.get(line, set()) for line in wanted))
         found = found or lines.get(mutant.statement_line, set())
-        if not found:  # it runs when the module is imported
+        if not any("::" in one for one in found):  # it runs when the module is imported
             found = set().union(*lines.values())
-        return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
+        files = {_file(one) for one in found}
+        tests = [test for test in self.tests if _file(test) in files]
+        return sorted(tests, key=lambda test: (test not in found, self.seconds.get(test, 0.0), test)), found
 
 
 class _Watch:
@@ -73,6 +81,15 @@ class _Watch:
     def __init__(self, package: str) -> None:
         self.coverage = Coverage(data_file=None, config_file=False, include=[f"{package}/*"], branch=False)
         self.reach = Reach()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        """What a file does when it is read counts as reached by the file."""
+        if isinstance(collector, pytest.Module):
+            self.coverage.switch_context(collector.nodeid)
+        result = yield
+        self.coverage.switch_context("")
+        return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:

@@ -87,6 +87,24 @@ def test_workers_come_from_environment(load: Load) -> None:
     assert load(WEB_CONCURRENCY="3").workers == 3
 
 
+def test_log_level_of_parts_is_not_gunicorns(load: Load) -> None:
+    assert load(LOG_LEVEL="WARNING,service.reconcile=DEBUG").loglevel == "warning"
+
+
+def test_workers_share_a_directory_for_metrics(load: Load) -> None:
+    config = load()
+    assert Path(config.env["PROMETHEUS_MULTIPROC_DIR"]).is_dir()
+    assert config.env == load().env  # also after a reload: counters go on
+
+
+def test_reload_gives_slots_beyond_the_cores(load: Load) -> None:
+    config = load(WEB_CONCURRENCY="2")
+    living = {pid: SimpleNamespace(core=slot, slot=slot) for pid, slot in enumerate([0, 1])}
+    worker: Any = SimpleNamespace()
+    config.pre_fork(SimpleNamespace(WORKERS=living), worker)
+    assert worker.slot == 2
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
 def test_impossible_number_of_workers_stops_start(load: Load, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

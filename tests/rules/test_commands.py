@@ -255,3 +255,6 @@ def test_schema_offers_the_workspaces_names() -> None:
     assert "examples" not in plain
     assert named["$defs"]["RouteShape"]["properties"]["queue"]["examples"] == sorted(SEED.queues)
     assert named["properties"]["via"]["examples"] == sorted(SEED.workflows)
+    assert named["$defs"]["RouteShape"]["properties"]["worker"]["examples"] == sorted(SEED.workers)
+    assert named["$defs"]["RouteShape"]["properties"]["task_channel"]["examples"] == sorted(SEED.task_channels)
+    assert named["$defs"]["RouteShape"]["properties"]["workflow"]["examples"] == sorted(SEED.workflows)
