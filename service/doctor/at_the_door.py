@@ -40,10 +40,13 @@ def look_at_door(subject: Subject) -> Iterator[Finding]:
     """Send the event, and say what keeps it from being taken."""
     url = subject.door_url
     try:
-        answer = send_event(subject, url, signed_for=url)
+        yield from _tried(subject, url)
     except urllib3.exceptions.HTTPError as error:
         yield found("door.unreachable", f"{url}: {_reason(error)}", url=url)
-        return
+
+
+def _tried(subject: Subject, url: str) -> Iterator[Finding]:
+    answer = send_event(subject, url, signed_for=url)
     if answer.status != TAKEN:
         yield _refused(subject, url, answer)
         return

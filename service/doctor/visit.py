@@ -21,7 +21,7 @@ from service.flex.account import WorkspaceSettings
 
 @dataclass(frozen=True)
 class Look:
-    """One look: what it is at, and the findings that may come of it (the part of their ids before the dot)."""
+    """One look, and what it is at."""
 
     at: str
     run: Callable[[Subject], Iterator[Finding]]
@@ -74,6 +74,8 @@ def _take(report: Report, look: Look, subject: Subject, skipped: Collection[str]
                 report.findings.append(finding)
     except RouterError as error:
         report.unseen[look.at] = error.detail
+    except Exception as error:  # an installation so odd that a look fails at it must not hide the rest
+        report.unseen[look.at] = f"this look failed ({type(error).__name__})"
     else:
         report.looked.append(look.at)
 

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from service.sandbox.journal import matches
 from service.sandbox.refusals import ControlRefused
 
-FIELDS = ("match", "status", "delay_s", "reset", "when", "times", "probability", "body", "headers", "lag_s")
+FIELDS = ("match", "status", "delay_s", "reset", "when", "times", "skip", "probability", "body", "headers", "lag_s")
 EFFECTS = ("status", "delay_s", "reset", "lag_s")
 LONGEST_S = 120
 
 
 @dataclass
 class Fault:
-    """One order. ``when`` before: the call has no effect; after: it has, but the caller does not see the answer."""
+    """One order. ``when`` before: the call has no effect; after: it has, but the caller does not see the answer.
+
+    ``skip``: so many matching calls go unharmed first.
+    """
 
     id: str
     match: str
@@ -25,11 +28,13 @@ class Fault:
     reset: bool = False
     when: str = "before"
     times: int | None = None
+    skip: int = 0
     probability: float = 1.0
     body: object = None
     headers: dict[str, str] = field(default_factory=dict)
     lag_s: float = 0.0
     hits: int = 0
+    passed: int = 0
 
     @property
     def spent(self) -> bool:
@@ -63,7 +68,9 @@ class Faults:
         with self._lock:
             for fault in self._orders:
                 hit = not fault.spent and matches(fault.match, f"{method} {path}")
-                if hit and (fault.probability >= 1 or self._random.random() < fault.probability):
+                if hit and fault.passed < fault.skip:
+                    fault.passed += 1
+                elif hit and (fault.probability >= 1 or self._random.random() < fault.probability):
                     fault.hits += 1
                     struck.append(fault)
         return struck
@@ -94,6 +101,7 @@ def _read(wanted: Mapping[str, object], fault_id: str) -> Fault:
     fault = Fault(fault_id, match, body=wanted.get("body"), headers=_headers(wanted.get("headers")))
     fault.status = _integer(wanted, "status", 100, 599)
     fault.times = _integer(wanted, "times", 1, 1_000_000)
+    fault.skip = _integer(wanted, "skip", 0, 1_000_000) or 0
     fault.delay_s = number(wanted, "delay_s", LONGEST_S)
     fault.lag_s = number(wanted, "lag_s", 86_400)
     fault.probability = number(wanted, "probability", 1) if "probability" in wanted else 1.0

@@ -1,19 +1,19 @@
 """An installation in which all is well, for faults to be planted in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import redis
 
+from service.app import parts_of
 from service.doctor.subject import Subject, subject_of
 from service.doctor.visit import Report, visit
+from service.settings import load_settings
 from service.tracking.embedded import EmbeddedStore
 from tests.flow.conftest import RULES
 from tests.flow.world import World
-
-Settle = Callable[..., Subject]
 
 
 @pytest.fixture
@@ -23,12 +23,22 @@ def rules_file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def running(embedded: EmbeddedStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    path = tmp_path_factory.mktemp("rules") / "rules.yaml"
+    path.write_text(RULES)
+    made = World(embedded.url, str(path))
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def world(embedded: EmbeddedStore, client: "redis.Redis", rules_file: Path) -> Iterator[World]:
-    running = World(embedded.url, str(rules_file))
+def world(running: World, client: "redis.Redis") -> World:
+    """As at the start: the local Twilio, and a store that knows of one catch-up."""
+    running.control("POST", "reset")
     running.catch_up()
-    yield running
-    running.close()
+    running.reconciler.parts.notes.write_names(running.reconciler.parts.taskrouter.names())
+    return running
 
 
 @pytest.fixture
@@ -39,6 +49,22 @@ def subject(world: World, repository: Path) -> Subject:
         gunicorn=repository / "config" / "gunicorn.conf.py",
         proxy=repository / "config" / "proxy" / "nginx.conf",
     )
+
+
+@pytest.fixture
+def lone(embedded: EmbeddedStore, rules_file: Path) -> Subject:
+    """An installation of which only the store is there."""
+    environ = {
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "0" * 32,
+        "TWILIO_WORKSPACE_SID": "WS" + "0" * 32,
+        "TWILIO_BASE_URL": "http://127.0.0.1:9",
+        "PUBLIC_BASE_URL": "http://127.0.0.1:9",
+        "REDIS_URL": embedded.url,
+        "RULES_FILE": str(rules_file),
+    }
+    settings = load_settings(environ)
+    return subject_of(settings, parts_of(settings, lease_s=1.0))
 
 
 def with_settings(subject: Subject, **changed: object) -> Subject:

@@ -54,11 +54,6 @@ def wrong_token(world: World, subject: Subject) -> Subject:
     return with_settings(subject, twilio_auth_token="0" * 32)
 
 
-def stale_rules(world: World, subject: Subject) -> Subject:
-    subject.settings.rules_file.write_text("version: 1\ndefault: {workflow: everyone")
-    return subject
-
-
 def dead_reconciler(world: World, subject: Subject) -> Subject:
     subject.parts.census.caught_up(subject.parts.store.now_ms() - 600_000)
     return subject
@@ -72,7 +67,6 @@ PLANTS: dict[str, tuple[Callable[[World, Subject], Subject], set[str]]] = {
     "clock off": (clock_off, {"clock.off"}),
     "AOF off": (aof_off, {"store.aof"}),
     "wrong token": (wrong_token, {"credentials.token", "door.signature"}),
-    "stale rules": (stale_rules, {"rules.stale", "rules.unreadable"}),
     "reconcile process dead": (dead_reconciler, {"reconcile.dead"}),
 }
 
@@ -88,9 +82,17 @@ def test_planted_fault_is_named(name: str, world: World, subject: Subject) -> No
     assert report.exit_code == 1
 
 
-def test_proxy_that_drops_the_prefix_is_named(
-    embedded: EmbeddedStore, client: "redis.Redis", rules_file: Path
-) -> None:
+def test_stale_rules_are_named(embedded: EmbeddedStore, client: "redis.Redis", rules_file: Path) -> None:
+    world = World(embedded.url, str(rules_file))
+    try:
+        world.catch_up()
+        rules_file.write_text("version: 1\ndefault: {workflow: everyone")  # the first request looks at the file again
+        assert found_in(subject_of(world.settings, world.reconciler.parts)) == {"rules.stale", "rules.unreadable"}
+    finally:
+        world.close()
+
+
+def test_proxy_that_drops_the_prefix_is_named(embedded: EmbeddedStore, client: "redis.Redis", rules_file: Path) -> None:
     with standing_before(lambda target: target.removeprefix("/router")) as proxy:
         world = World(embedded.url, str(rules_file), PUBLIC_BASE_URL=proxy.url)
         try:

@@ -68,6 +68,13 @@ def test_times_limits_the_hits(caller: Caller) -> None:
     assert caller.told("GET", "/faults")["faults"][0]["hits"] == 2
 
 
+def test_skip_spares_the_first(caller: Caller) -> None:
+    caller.told("POST", "/faults", {"match": "Workers", "status": 503, "skip": 2, "times": 1})
+    assert [caller.get(f"{caller.workspace}/Workers").status_code for _ in range(4)] == [200, 200, 503, 200]
+    caller.get(f"{caller.workspace}/Tasks")
+    assert caller.told("GET", "/faults")["faults"][0]["skip"] == 2
+
+
 def test_probability_hits_some(caller: Caller) -> None:
     caller.told("POST", "/faults", {"match": "Workers", "status": 503, "probability": 0.5})
     seen = {caller.get(f"{caller.workspace}/Workers").status_code for _ in range(40)}
@@ -107,6 +114,7 @@ def test_faults_can_be_withdrawn(caller: Caller) -> None:
         pytest.param({"match": "x", "status": True}, "status", id="status no number"),
         pytest.param({"match": "x", "status": 500, "when": "during"}, "when", id="when"),
         pytest.param({"match": "x", "status": 500, "times": 0}, "times", id="times"),
+        pytest.param({"match": "x", "status": 500, "skip": -1}, "skip", id="skip"),
         pytest.param({"match": "x", "status": 500, "probability": 2}, "probability", id="probability"),
         pytest.param({"match": "x", "delay_s": -1}, "delay_s", id="delay"),
         pytest.param({"match": "x", "reset": "yes"}, "reset", id="reset"),
