@@ -7,6 +7,10 @@ import time
 import structlog
 from flask import Flask
 
+from service.console.access import access_of
+from service.console.office import Office
+from service.console.pages import console
+from service.console.reach import Reach
 from service.errors import ConfigurationError, RouterError
 from service.flex.client import flex_tokens, twilio_client
 from service.flex.conversations import Conversations
@@ -40,11 +44,13 @@ from service.tracing import set_up_tracing
 from service.tracking.arrival import Pace
 from service.tracking.census import Census
 from service.tracking.connection import connect
+from service.tracking.console_notes import ConsoleNotes
 from service.tracking.errands import Errands
 from service.tracking.figures import Figures
 from service.tracking.hours import Hours
 from service.tracking.idempotency import IdempotencyKeys
 from service.tracking.notes import Notes
+from service.tracking.openings import Openings
 from service.tracking.store import Store
 
 log = structlog.stdlib.get_logger("service.app")
@@ -90,6 +96,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(probes(desk))
     app.register_blueprint(measures(desk, door))
     app.register_blueprint(docs())
+    if (access := access_of(settings)).open:
+        client = connect(settings.redis_url)
+        office = Office(desk, access, Openings(client), ConsoleNotes(client), Reach(desk), settings)
+        app.register_blueprint(console(office))
     return app
 
 

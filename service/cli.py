@@ -4,40 +4,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from service.errors import ConfigurationError
+from service.inspection import audit, doctor
+from service.terminal import RULES, faults_shown, gunicorn_config
+from service.terminal import end as _end
 
 if TYPE_CHECKING:
     from service.reconcile.parts import Parts
     from service.rules.resolve import Directory
-
-RULES = click.Path(path_type=Path)
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def faults_shown(command: Callable[P, R]) -> Callable[P, R]:
-    """A wrong configuration ends the command with all its faults, one a line, and exit code 2."""
-
-    @wraps(command)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except ConfigurationError as error:
-            click.echo("The configuration is not valid:", err=True)
-            for fault in error.faults:
-                click.echo(f"  {fault}", err=True)
-            sys.exit(2)
-
-    return guarded
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,17 +49,8 @@ def web() -> None:
     from service.app import create_app
 
     create_app(settings)  # all faults now and in full, not one at a time in every worker
-    arguments = ["gunicorn", "--config", str(_gunicorn_config()), "service.app:create_app()"]
+    arguments = ["gunicorn", "--config", str(gunicorn_config()), "service.app:create_app()"]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606  our own arguments
-
-
-def _gunicorn_config() -> Path:
-    given = os.environ.get("GUNICORN_CONFIG")
-    beside = Path(__file__).parent.parent / "config" / "gunicorn.conf.py"
-    path = Path(given) if given else beside if beside.exists() else Path("config/gunicorn.conf.py")
-    if not path.exists():
-        raise ConfigurationError((f"{path} is missing: start from the project's folder, or set GUNICORN_CONFIG",))
-    return path
 
 
 @main.command()
@@ -136,62 +107,8 @@ def resync(hours: int, as_json: bool) -> None:
     _end(resync_text(_parts(), hours=hours, as_json=as_json, tell=lambda line: click.echo(line, err=True)))
 
 
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--fix", is_flag=True, help="Set at Twilio what can be set: event callback URL and filter. Asks first.")
-@click.option("--yes", is_flag=True, help="Agree to --fix beforehand.")
-@click.option(
-    "--skip", multiple=True, metavar="ID", help="A finding that is known and not to be told; may be repeated."
-)
-@click.option("--proxy-config", type=RULES, default="config/proxy/nginx.conf", help="nginx.conf of the proxy in front.")
-@click.option("--verify", is_flag=True, help="Instead: walk through what only a live account can show.")
-@click.option("--answers", type=click.File("r"), help="For --verify: JSON with what was seen; asks for nothing then.")
-@click.option("--record", type=RULES, default="doctor-verify.json", help="For --verify: where the answers are kept.")
-@faults_shown
-def doctor(*, verify: bool, answers: TextIO | None, record: Path, proxy_config: Path, **wished: Any) -> None:
-    """Say what is wrong with this installation, why it matters, and how to mend it; docs/doctor.md lists it all.
-
-    Exit code 0 if all is well, 1 if something was found, 2 if not everything could be looked at.
-    """
-    from service.doctor.commands import Wishes, ask_a_person, examine, note_answers
-    from service.doctor.subject import subject_of
-    from service.logs import set_up_logging
-    from service.settings import load_settings
-
-    settings = load_settings(os.environ)
-    set_up_logging("ERROR", "console")
-    if verify:
-        ask = None if answers else ask_a_person(lambda text: click.prompt(text, default="", show_default=False), _aside)
-        _end(note_answers(settings.twilio_account_sid, answers.read() if answers else None, ask, record=record))
-    wishes = Wishes(wished["as_json"], wished["fix"], wished["skip"], _agreement(yes=wished["yes"]))
-    proxy = proxy_config if proxy_config.exists() else None
-    subject = subject_of(settings, _parts(), gunicorn=_gunicorn_config_or_none(), proxy=proxy)
-    _end(examine(subject, wishes, tell=_aside, progress=_progress))
-
-
-def _gunicorn_config_or_none() -> Path | None:
-    try:
-        return _gunicorn_config()
-    except ConfigurationError:
-        return None
-
-
-def _aside(line: str) -> None:
-    """What is no part of the result."""
-    click.echo(line, err=True)
-
-
-def _progress(line: str) -> None:
-    """For whoever waits at a terminal."""
-    if sys.stderr.isatty():
-        click.echo(f"… {line}", err=True)
-
-
-def _agreement(*, yes: bool) -> Callable[[str], bool] | None:
-    """Who is asked before something is changed: nobody, a person, or nobody because nobody is there."""
-    if yes:
-        return lambda question: True
-    return (lambda question: click.confirm(question, err=True)) if sys.stdin.isatty() else None
+main.add_command(doctor)
+main.add_command(audit)
 
 
 @main.group()
@@ -282,11 +199,6 @@ def rules_schema(workspace: bool) -> None:
     _end(schema(_directory() if workspace else None))
 
 
-def _end(answer: tuple[int, str]) -> NoReturn:
-    click.echo(answer[1].rstrip("\n"))
-    sys.exit(answer[0])
-
-
 def _parts() -> "Parts":
     from service.app import parts_of
     from service.settings import load_settings
@@ -298,6 +210,20 @@ def _directory() -> "Directory":
     from service.rules.resolve import Directory
 
     return Directory(**_parts().taskrouter.names())
+
+
+@main.command("console-password")
+@click.option("--stdin", is_flag=True, help="Read the password from standard input instead of making one.")
+def console_password(stdin: bool) -> None:
+    """Make a password for the console. It is shown once; only its hash goes into CONSOLE_PASSWORD_HASH."""
+    from service.console.passwords import hash_of, new_password
+
+    password = sys.stdin.readline().rstrip("\n") if stdin else new_password()
+    if len(password) < 8:
+        raise click.ClickException("a password needs 8 characters at least")
+    if not stdin:
+        click.echo(f"The password (it is not stored anywhere):\n  {password}")
+    click.echo(f"Its hash, for CONSOLE_PASSWORD_HASH or CONSOLE_READONLY_PASSWORD_HASH:\n  {hash_of(password)}")
 
 
 @main.group()

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from service.console.passwords import hash_of, new_password
 from service.errors import ConfigurationError
 from service.intake.keys import generate_key
 from service.settings import load_settings
@@ -28,6 +29,7 @@ AGAIN_S = 1.0
 BANNER = """
 Flex Router is ready.
   service     {service}      (API: {service}/docs)
+  console     {service}/console      {console}
   sandbox     {sandbox}      (a local Twilio: {sandbox}/sandbox/v1/info)
 
 A customer has just written. Escalate that conversation:
@@ -45,6 +47,14 @@ Nobody takes it? Let a day pass, and see the conversation closed instead of orph
 
 Ctrl-C stops everything.
 """
+
+CONSOLE_SETTINGS = (
+    "CONSOLE_PASSWORD_HASH",
+    "CONSOLE_PASSWORD_HASH_FILE",
+    "CONSOLE_READONLY_PASSWORD_HASH",
+    "CONSOLE_READONLY_PASSWORD_HASH_FILE",
+    "CONSOLE_USER_HEADER",
+)
 
 BANNER_REAL = """
 Flex Router is ready on {service} (API: {service}/docs), working with Twilio account {account}.
@@ -144,6 +154,7 @@ def _run(house: House, environ: dict[str, str], stop: threading.Event) -> int:
         house.add(Child("sandbox", arguments, environ))
         info = _await(f"{sandbox}/sandbox/v1/info", stop)
         environ |= _sandbox_settings(info, sandbox, service, environ)
+    console = _open_console(environ) if local else ""
     settings = load_settings(environ)  # all faults now, before anything of ours starts
     house.add(Child("web", ["web"], environ))
     house.add(Child("reconcile", ["reconcile"], environ))
@@ -151,7 +162,8 @@ def _run(house: House, environ: dict[str, str], stop: threading.Event) -> int:
     if local:
         conversation = _a_customer_writes(sandbox)
         wait = round(settings.close_grace_s + 3)
-        _say(BANNER.format(service=service, sandbox=sandbox, token=token, conversation=conversation, wait=wait))
+        places = {"service": service, "sandbox": sandbox, "console": console}
+        _say(BANNER.format(**places, token=token, conversation=conversation, wait=wait))
     else:
         _say(BANNER_REAL.format(service=service, account=settings.twilio_account_sid))
     while not stop.wait(0.5):
@@ -181,6 +193,15 @@ def _sandbox_settings(
     # quicker than a real workspace needs, for whoever watches
     eased = {"PUBLIC_BASE_URL": service, "CLOSE_GRACE_S": "3", "CATCH_UP_EVERY_S": "15", "LOOK_EVERY_S": "30"}
     return ours | {name: value for name, value in eased.items() if not environ.get(name)}
+
+
+def _open_console(environ: dict[str, str]) -> str:
+    """Let the console be tried out: with a password of this run, unless the settings open it already."""
+    if any(environ.get(name) for name in CONSOLE_SETTINGS):
+        return "(sign in as your settings say)"
+    password = new_password()
+    environ["CONSOLE_PASSWORD_HASH"] = hash_of(password)
+    return f"(password: {password})"
 
 
 def _need_free(host: str, port: str) -> None:

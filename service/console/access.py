@@ -1,7 +1,6 @@
 """Who may come in, as the settings say, and as what. Pure: headers and passwords are handed in."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from service.console.passwords import fits
@@ -53,9 +52,9 @@ class Access:
         reader = self.reader_hash is not None and fits(password, self.reader_hash)
         return OPERATOR if operator else READER if reader else None
 
-    def named_by_proxy(self, headers: Mapping[str, str]) -> Person | None:
-        """The person whom the trusted header names; None if it is not there or not a name."""
-        name = name_of(headers.get(self.header, "")) if self.header else None
+    def named_by_proxy(self, value: str | None) -> Person | None:
+        """The person whom the trusted header's value names; None if there is none or it is not a name."""
+        name = name_of(value) if self.header and value else None
         if name is None:
             return None
         return Person(name, OPERATOR if not self.operators or name in self.operators else READER)

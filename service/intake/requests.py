@@ -35,6 +35,7 @@ LONGEST_TASK_S = 15 * 86_400  # a task may wait for 14 days ("TaskRouter resourc
 IN_HAND_S = 60.0  # a key without a record is in somebody's hands for so long, and then forgotten
 LOST_AFTER_S = 15.0  # a web process that has not finished by then has died; the reconciler takes over
 _STORE_RESERVE_S = 1.0
+_WRITTEN_S = 2.0  # between key and record lie a few round trips to the store
 _POLL_S = 0.05
 
 
@@ -64,13 +65,24 @@ def take(desk: Desk, request: RoutingRequest, *, caller: Caller) -> tuple[Invite
         earlier = desk.parts.store.get(held_id)
         same_body = held_print == fingerprint
         in_hand = earlier is None and desk.parts.keys.age_s(key.name, keep_s=key.keep_s) < IN_HAND_S
-        if in_hand and same_body:
+        if in_hand and same_body and not _appears(desk, held_id):
             check_attends(desk, caller, _place(invite), request.origin)
             return _make(desk, replace(invite, id=held_id), deadline)  # its taker died before the record, or is slow
         if in_hand or (earlier is not None and not _over(desk, key, earlier, same_body=same_body)):
             return _repeated(desk, held_id, same_body=same_body, deadline=deadline)
         desk.parts.keys.rebind(key.name, seen=held, value=value, keep_s=key.keep_s)
     raise ConflictError("this request is being made by somebody else; try again", retry_after_s=1)
+
+
+def _appears(desk: Desk, invite_id: str) -> bool:
+    """True once the record is there: whoever has the key is nearly always just about to write it."""
+    deadline = time.monotonic() + _WRITTEN_S
+    with desk.hand() as free:
+        while free and time.monotonic() < deadline:
+            if desk.parts.store.get(invite_id) is not None:
+                return True
+            time.sleep(_POLL_S)
+    return False
 
 
 def _known_again(desk: Desk, invite: Invite) -> Invite | None:
@@ -203,7 +215,9 @@ def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
         raise TwilioRefusedError(made.reason or "refused", twilio_status=400)
     if made.state is State.REQUESTED and not written.moved:
         return _repeated(desk, invite.id, same_body=True, deadline=deadline)
-    return made, BEING_FINISHED if made.state is State.REQUESTED else MADE
+    if made.state is State.REQUESTED:
+        return made, BEING_FINISHED
+    return made, MADE if written.moved else SEEN_BEFORE  # whoever wrote the record has made it: one of several at once
 
 
 def _without_record(invite: Invite, answer: Made | None, now_ms: int) -> tuple[Invite, int]:

@@ -75,16 +75,26 @@ def test_old_and_new_key_work_until_one_is_taken_out(build: Build) -> None:
     assert [status(after, door, token) for token in (old, new)] == [401, 200]
 
 
-@pytest.mark.parametrize(
-    "token",
-    ["{id}.", "{id}.{secret}x", "{id}.{half}", "{other}.{secret}", "{id}.{upper}", " ", "{secret}", "{id}:{secret}"],
-)
-def test_key_that_is_nearly_right_opens_nothing(build: Build, token: str) -> None:
+NEARLY = [
+    "{id}.",
+    "{id}.{secret}x",
+    "{id}.{half}",
+    "{other}.{secret}",
+    "{id}.{upper}",
+    " ",
+    "{secret}",
+    "{id}:{secret}",
+]
+
+
+def test_key_that_is_nearly_right_opens_nothing(build: Build) -> None:
     right, entry = generate_key("crm", ["decide"])
     name, secret = right.split(".", 1)
     world = build(API_KEYS=entry)
     forms = {"id": name, "secret": secret, "half": secret[:-1], "other": "crn", "upper": secret.swapcase()}
-    assert status(world, ("POST", "/v1/decisions"), token.format(**forms)) == 401
+    door = ("POST", "/v1/decisions")
+    assert {token: status(world, door, token.format(**forms)) for token in NEARLY} == dict.fromkeys(NEARLY, 401)
+    assert status(world, door, right) == 200
 
 
 @pytest.mark.parametrize(("token", "answered"), [(None, 422), ("secondary-token", 422), ("retired-token", 403)])

@@ -101,6 +101,7 @@ def test_activity_has_the_name_that_rules_know(activity_sid: str, written: str, 
 
 def test_alias_of_no_activity_is_told() -> None:
     (fault,) = unknown_aliases(parse_aliases("version: 1\nactivities: {Lunch: Mittag}\n"), DIRECTORY)
+    assert fault.file == "aliases.yaml"
     assert "the workspace has no activity 'Mittag'" in fault.message
 
 

@@ -179,6 +179,8 @@ def test_explanation_tells_of_a_target_that_is_gone(delivered: Path) -> None:
     code, text = explain_text(delivered, "{}", directory=Directory({"transfers": "WW1"}))
     assert code == 1
     assert "rule default: the workspace no longer has the workflow that it names in line" in text
+    assert text.splitlines()[-1].startswith("rule default: ")
+    assert text.endswith(text.splitlines()[-1] + "\n")
 
 
 UNREADABLE = {"no-json": ("{", "Expecting property name"), "unknown-field": ('{"atributes": {}}', "did you mean")}

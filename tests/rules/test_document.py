@@ -26,6 +26,10 @@ VALUES = {
     "false": ("False", False),
     "null": ("~", None),
     "nothing": ("", None),
+    **{word: (word, True) for word in ("True", "TRUE")},
+    **{word: (word, False) for word in ("false", "FALSE")},
+    **{word: (word, None) for word in ("null", "Null", "NULL")},
+    "tRue-is-text": ("tRue", "tRue"),
     "whole": ("-12", -12),
     "decimal": ("1.50", 1.5),
     "quoted-number": ("'12'", "12"),
@@ -90,6 +94,7 @@ PLACED = {
     "literal-with-indent": "a: |2\n    one\n   zz x\n",
     "windows-line-ends": "b: 1\r\na: >-\r\n  one\r\n  zz x\r\n",
     "wide-characters": "é: 1\na: 漢字😀 zz x",
+    "escaped-break-without-indentation": 'a: "one\\\nzz x"',
     "after-another": "b: zz\na: zz x",
 }
 

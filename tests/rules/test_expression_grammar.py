@@ -29,6 +29,7 @@ READABLE = {
     "empty-list": ("x NOT IN []", {"x": 1}, True),
     "escaped-quote": (r"x == 'it\'s'", {"x": "it's"}, True),
     "escaped-letters": (r"x == 'a\n\t\\\u00e9'", {"x": "a\n\t\\é"}, True),
+    "escaped-as-in-json": (r"x == '\/\r\"'", {"x": '/\r"'}, True),
     "line-breaks": ("a == 1\n  AND b == 2\n", {"a": 1, "b": 2}, True),
     "null-is-a-missing-key": ("x == null", {"x": None}, True),
 }
@@ -90,6 +91,13 @@ FAULTY: dict[str, tuple[Dialect, str, int, int, str]] = {
     "number-with-letters": ("rules", "a == 12abc", 5, 3, "a text needs quotes"),
     "number-too-large": ("rules", f"a == {'9' * 400}.0", 5, 402, "too large"),
     "foreign-and": ("rules", "a == 1 && b == 1", 7, 2, "did you mean AND"),
+    "foreign-and-single": ("rules", "a == 1 & b == 1", 7, 1, "& is not understood; did you mean AND"),
+    "foreign-or-single": ("rules", "a == 1 | b == 1", 7, 1, "| is not understood; did you mean OR"),
+    "foreign-not": ("rules", "!a", 0, 1, "! is not understood; did you mean !="),
+    **{
+        f"operand-{word}": ("rules", f"{word} == 1", 0, len(word), "cannot stand here")
+        for word in ("AND", "OR", "IN", "CONTAINS", "MATCHES")
+    },
     "foreign-or": ("rules", "a == 1 || b == 1", 7, 2, "did you mean OR"),
     "foreign-unequal": ("rules", "a <> 1", 2, 2, "did you mean !="),
     "curly-quotes": ("rules", "a == \u201cx\u201d", 5, 1, "this quote"),
@@ -140,6 +148,10 @@ def test_limit_holds_and_no_more(text: str, more: str, said: str) -> None:
     beyond = text + more if more else text.replace("(a", "((a").replace("NOT a", "NOT NOT a").replace("1]", "1,1]")
     with pytest.raises(ExpressionError, match=said):
         compile_expression(beyond, dialect="rules")
+
+
+def test_one_character_is_at_fault_where_no_length_is_given() -> None:
+    assert ExpressionError("wrong", 3).length == 1
 
 
 def test_names_are_listed_once_in_order() -> None:

@@ -51,13 +51,23 @@ FAULTY = {
 }
 
 
+LENGTHS = {
+    "We {open} soon": 6,
+    "a {opens_at:suport}": 17,
+    "a {opens_at:support:%Q}": 21,
+    "{opens_at:support:%}": 20,
+    "{opens_at:always}": 19,
+}
+"""Where more than one character is at fault; with the quotes where it is the message as a whole."""
+
+
 @pytest.mark.parametrize(("text", "line", "column", "said"), FAULTY.values(), ids=FAULTY)
 def test_mistake_is_found_in_its_place(text: str, line: int, column: int, said: str) -> None:
     with pytest.raises(RulesError) as caught:
         parse_rules(f"{HEAD}  farewell: '{text}'")
     (fault,) = caught.value.faults
     assert said in fault.message
-    assert (fault.line, fault.column) == (line, column)
+    assert (fault.line, fault.column, fault.length) == (line, column, LENGTHS.get(text, 1))
 
 
 def test_file_without_calendars_has_none_to_offer() -> None:

@@ -34,6 +34,16 @@ def test_faults_come_in_the_order_of_the_file() -> None:
     assert str(error) == "r:2:3: a\nr:2:7: b\nr:9:1: c"
 
 
+def test_summary_shows_ten_places_at_most() -> None:
+    error = RulesError([Fault("r", number, 1, "c") for number in range(1, 13)])
+    assert error.summary == "12 faults in the rules file, at " + ", ".join(f"{number}:1" for number in range(1, 11))
+
+
+def test_one_character_is_meant_where_no_length_is_given() -> None:
+    assert source_of("abc", "r").place(1).length == 1
+    assert str(Fault("r", 1, 1, "wrong", "abc")).endswith("| ^")
+
+
 def test_summary_shows_places_and_no_text() -> None:
     error = RulesError([Fault("r", 2, 7, "b", "secret"), Fault("r", 9, 1, "c", "secret")])
     assert error.summary == "2 faults in the rules file, at 2:7, 9:1"

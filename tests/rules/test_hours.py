@@ -27,6 +27,11 @@ WEEKS = {
     "over-midnight": ("mon: 22:00-06:00", ((Span(1320, 1800),), *((),) * 6)),
     "all-day": ("mon: 00:00-24:00", ((Span(0, 1440),), *((),) * 6)),
     "closed": ("mon-sun: closed", ((),) * 7),
+    "last-minute-of-an-hour": ("mon: 08:59-23:59", ((Span(539, 1439),), *((),) * 6)),
+    **{
+        day: (f"{day}: 09:00-17:00", (*((),) * at, NINE, *((),) * (6 - at)))
+        for at, day in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+    },
 }
 
 
@@ -109,6 +114,12 @@ def test_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RulesError, match="public holidays need the package holidays") as caught:
         calendar("holidays: {country: GB}")
     assert (caught.value.faults[0].line, caught.value.faults[0].column) == (4, 52)
+
+
+def test_country_may_have_its_other_code() -> None:
+    pytest.importorskip("holidays")
+    found = calendar("week: {mon-sun: 08:00-20:00}, holidays: {country: GBR}")
+    assert not found.is_open(datetime(2026, 12, 25, 12, tzinfo=UTC))
 
 
 def test_public_holidays_close_a_calendar() -> None:

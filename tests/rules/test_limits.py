@@ -75,6 +75,74 @@ def test_hostile_file_is_refused_quickly(tmp_path: Path, text: str, said: str) -
     assert said in reason
 
 
+RULE = "version: 1\nrules: [{name: a, route: {workflow: w}, %s}]\ndefault: {workflow: w}\n"
+
+
+def spans(count: int) -> str:
+    """So many time spans of a minute each."""
+    return ", ".join(f"'00:{2 * n:02}-00:{2 * n + 1:02}'" for n in range(count))
+
+
+def whole(more: str = "", route: str = "workflow: w") -> str:
+    """A file whose default has this route, and what else stands beside it."""
+    return f"version: 1\ndefault: {{route: {{{route}}}}}\n{more}\n"
+
+
+EDGES: dict[str, tuple[str, str]] = {
+    "priority-least": (whole(route="workflow: w, priority: 0"), whole(route="workflow: w, priority: -1")),
+    "priority-most": (
+        whole(route="workflow: w, priority: 2147483647"),
+        whole(route="workflow: w, priority: 2147483648"),
+    ),
+    "timeout-least": (whole(route="workflow: w, timeout: 1s"), whole(route="workflow: w, timeout: 0s")),
+    "timeout-most": (whole(route="workflow: w, timeout: 14d"), whole(route="workflow: w, timeout: 1209601")),
+    "recheck-least": (
+        whole(route="workflow: w, skip_if: attributes.a == 1, recheck: 5s"),
+        whole(route="workflow: w, skip_if: attributes.a == 1, recheck: 4s"),
+    ),
+    "recheck-most": (
+        whole(route="workflow: w, skip_if: attributes.a == 1, recheck: 24h"),
+        whole(route="workflow: w, skip_if: attributes.a == 1, recheck: 86401"),
+    ),
+    "attributes": (  # a letter counts as one, whatever it is
+        whole(route="workflow: w, attributes: {a: " + "ü" * 4087 + "}"),
+        whole(route="workflow: w, attributes: {a: " + "ü" * 4088 + "}"),
+    ),
+    "name": (
+        whole(route=f"workflow: {'w' * 256}"),
+        whole(route=f"workflow: {'w' * 257}"),
+    ),
+    "fallbacks": (
+        f"version: 1\ndefault: {{route: {{workflow: w}}, fallback: [{'{workflow: w},' * 9}]}}",
+        f"version: 1\ndefault: {{route: {{workflow: w}}, fallback: [{'{workflow: w},' * 10}]}}",
+    ),
+    "farewell": (
+        f"version: 1\ndefault: {{route: {{workflow: w}}, farewell: {'x' * 1600}}}",
+        f"version: 1\ndefault: {{route: {{workflow: w}}, farewell: {'x' * 1601}}}",
+    ),
+    "list": (whole("lists: {a: [" + "1," * 500 + "]}"), whole("lists: {a: [" + "1," * 501 + "]}")),
+    "percent-least": (RULE % "percent: 0", RULE % "percent: -1"),
+    "percent-most": (RULE % "percent: 100", RULE % "percent: 100.5"),
+    "spans": (
+        whole("calendars: {c: {timezone: UTC, week: {mon: [" + spans(24) + "]}}}"),
+        whole("calendars: {c: {timezone: UTC, week: {mon: [" + spans(25) + "]}}}"),
+    ),
+    "calendars": (
+        whole("calendars: {" + "".join(f"c{n}: {{timezone: UTC}}, " for n in range(100)) + "}"),
+        whole("calendars: {" + "".join(f"c{n}: {{timezone: UTC}}, " for n in range(101)) + "}"),
+    ),
+    "rule-name": (RULE.replace("name: a", f"name: {'a' * 64}") % "percent: 1",
+                  RULE.replace("name: a", f"name: {'a' * 65}") % "percent: 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("allowed", "beyond"), EDGES.values(), ids=EDGES)
+def test_limit_itself_is_allowed_and_no_more(allowed: str, beyond: str) -> None:
+    parse_rules(allowed)
+    with pytest.raises(RulesError):
+        parse_rules(beyond)
+
+
 def test_hostile_text_meets_a_pattern_in_linear_time() -> None:
     text = WHEN % 'attributes.a MATCHES "(a*)*b|(a|a)*c|(.*,){20}d"'
     ruleset = parse_rules(text)

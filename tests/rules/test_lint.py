@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from service.rules.commands import lint_text
+from service.rules.expression import compile_expression
 from service.rules.lint import lint
+from service.rules.lint_conditions import alternatives
 from service.rules.reading import parse_rules
 
 HEAD = "version: 1\nvia: t\ndefault: {workflow: w}\nlists: {l: [a, b]}\nrules:\n"
@@ -105,6 +107,8 @@ NEVER = {
     "part-of-a-list": ("attributes.a IN lists.l", 'attributes.a IN ["b"]'),
     "two-ways": ("attributes.a == 1 OR attributes.b == 1",
                  "(attributes.a == 1 OR attributes.b == 1) AND attributes.c > 1"),
+    **{f"mirrored-{less}": (f"attributes.a {less} 5", f"5 {more} attributes.a")
+       for less, more in (("<", ">"), ("<=", ">="), (">", "<"), (">=", "<="))},
     "not": ("NOT attributes.a CONTAINS \"x\"", "NOT attributes.a CONTAINS \"x\" AND attributes.b == 1"),
 }  # fmt: skip
 
@@ -122,6 +126,8 @@ REACHED = {
     "true-is-not-one": ("attributes.a == 1", "attributes.a == true"),
     "longer-list": ('attributes.a IN ["a"]', "attributes.a IN lists.l"),
     "other-operator": ("attributes.a > 1", "attributes.a >= 1"),
+    "other-list": ("NOT attributes.a NOT IN [1]", "NOT attributes.a NOT IN [2]"),
+    "longer-number": ("attributes.a > 1", "attributes.a > 10"),
     "only-one-way": ("attributes.a == 1", "attributes.a == 1 OR attributes.b == 1"),
     "too-many-ways-to-say": (WAYS, f"{WAYS} AND attributes.c == 1"),
 }
@@ -178,6 +184,20 @@ def test_recheck_that_can_move_on_is_left_alone() -> None:
 def test_warnings_come_in_the_order_of_the_file() -> None:
     text = rule("attributes.a == 1") + rule("attributes.b != 1", name="b") + rule("attributes.a == 1", name="c")
     assert [line for line, _, _ in told(text)] == [9, 10]
+    text += rule("attributes.c != 1", name="d")
+    assert [line for line, _, _ in told(text)] == [9, 10, 13]
+
+
+def test_suspicion_covers_what_it_is_about() -> None:
+    text = rule("attributes.a == 1 OR attributes.b == 1 AND attributes.c == 1")
+    (fault,) = lint(parse_rules(HEAD + text))
+    assert fault.source_line[fault.column - 1 :][: fault.length] == "attributes.b == 1 AND attributes.c == 1"
+
+
+def test_ways_that_are_too_many_are_not_counted_out() -> None:
+    both = [f"(a{n} == 1 OR b{n} == 1)" for n in range(40)]
+    assert len(alternatives(compile_expression(" AND ".join(both[:6])).tree)) == 64
+    assert len(alternatives(compile_expression(" AND ".join(both)).tree)) == 1
 
 
 def test_delivered_rules_are_not_suspicious(repository: Path) -> None:

@@ -147,6 +147,8 @@ TRAPS = {
     "in-a-text": ("a IN 'b'", "IN needs an array on its right; this is a text"),
     "contains-on-a-list": ("['a'] CONTAINS a", "for arrays there is HAS"),
     "null-in-quotes": ("a == 'null'", "null, true and false are not texts"),
+    "true-in-quotes": ("'true' == a", "null, true and false are not texts"),
+    "false-in-quotes": ("a == 'false'", "null, true and false are not texts"),
     "worker-in-a-filter": ("worker.skills HAS 'a'", "a filter sees the task only"),
 }
 
@@ -194,7 +196,7 @@ def test_target_that_keeps_the_task_is_told() -> None:
 def test_filter_before_others_that_takes_all_is_told(expression: str) -> None:
     everyone = {"expression": expression, "targets": [{"queue": QUEUES["everyone"]}]}
     (message,) = told("{workflow: transfers}", workflow(everyone, to_queue("billing")))
-    assert "this filter takes every task" in message
+    assert message.startswith("workflow transfers, filter (no name):1:1: this filter takes every task")
 
 
 def test_fault_points_into_the_expression() -> None:
@@ -226,6 +228,10 @@ OFFERED_AGAIN = {
     "several": (
         workflow(*(to_queue(name, "router_queue == 'x'", expression="1 == 1") for name in ("billing", "support"))),
         "by 'to billing', 'to support': add",
+    ),
+    "as-many-as-are-named": (
+        workflow(*(to_queue("billing", f"router_queue == '{n}'", expression="1 == 1") for n in range(5))),
+        "by " + ", ".join(["'to billing'"] * 5) + ": add",
     ),
     "many": (
         workflow(*(to_queue("billing", f"task.router_queue_sid == '{n}'", expression="1 == 1") for n in range(6))),

@@ -134,6 +134,10 @@ def test_queue_that_does_not_exist_is_told_where_it_is_asked(rules: RuleSet) -> 
 
 UNKNOWN = {
     "figure": ("queues['a'].waitng > 1", "no figure of a queue 'waitng' (there are: waiting,"),
+    **{
+        f"{figure}-is-a-number": (f"queues['a'].{figure} == 'x'", "a number is compared with a text")
+        for figure in ("waiting", "longest_wait_s", "available", "eligible", "age_s")
+    },
     "figure-no-boolean": ("queues['a'].waiting == true", "a number is compared with a boolean"),
     "worker-fact": ("last_worker.id == 'a'", "did you mean 'last_worker.sid'"),
     "worker-alone": ("last_worker == null", "there is no fact 'last_worker'"),

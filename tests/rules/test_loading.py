@@ -115,6 +115,17 @@ def test_too_large_file_is_refused(path: Path) -> None:
         RulesFile(path).load(now_ms=1)
 
 
+def test_file_of_just_that_size_is_read(path: Path) -> None:
+    path.write_text(GOOD + "#" * (1_000_000 - len(GOOD)))
+    assert RulesFile(path).load(now_ms=1).rules == ()
+
+
+def test_mark_at_the_beginning_moves_no_place(path: Path) -> None:
+    path.write_text("\ufeff{version: 1, default: {workflow: w}, via: 5}\n")
+    with pytest.raises(RulesError, match=r"rules.yaml:1:43: via must be"):
+        RulesFile(path).load(now_ms=1)
+
+
 def test_first_load_raises_on_faults(path: Path) -> None:
     path.write_text(BAD)
     with pytest.raises(RulesError, match=r"rules.yaml:2:11: there is no key 'workflwo'"):
@@ -165,6 +176,7 @@ def test_refresh_never_waits_for_another(path: Path) -> None:
     loading.start()
     assert entered.wait(10)
     assert rules.refresh(2) is False
+    assert loading.is_alive()
     leave.set()
     loading.join(10)
     assert workflow(rules) == "everyone"

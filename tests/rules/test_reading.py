@@ -129,7 +129,7 @@ FAULTY = {
     ),
     "name-of-the-default": (TOP + "rules: [{name: default, route: {workflow: w}}]", 3, 16, "by the default route"),
     "never-reached": (
-        RULE + "    route: {workflow: w}\n  - name: b\n    route: {workflow: w}\n",
+        RULE + "    route: {workflow: w}\n  - name: b\n    route: {workflow: w}\n  - {name: c, route: {workflow: w}}\n",
         7,
         5,
         "never reached: 'a' above it always matches",

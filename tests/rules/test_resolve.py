@@ -1,5 +1,7 @@
 """Targets into SIDs: by name, by SID, by a fact; and what is said where there is no such thing."""
 
+from dataclasses import replace
+
 import pytest
 
 from service.errors import ConfigurationError, InvalidFieldsError
@@ -152,6 +154,17 @@ def test_unresolved_targets_are_told_in_place() -> None:
     assert said[:2] == ["the workspace has no workflow 'transfer'", "the workspace has no queue 'suport'"]
     assert "did you mean 'support'?" in faults[1].message
     assert "there are: billing, support" in faults[4].message
+
+
+def test_twenty_names_are_offered_at_most() -> None:
+    queues = {f"q{number:02}": sid("WQ", number) for number in range(30)}
+    (fault,) = unresolved(parse_rules(HEAD + "default: {queue: zzz}"), replace(DIRECTORY, queues=queues))
+    assert fault.message.endswith(f"(there are: {', '.join(sorted(queues)[:20])})")
+    with pytest.raises(InvalidFieldsError) as caught:
+        resolve_target(
+            Target("queue", "zzz"), parse_rules(HEAD + "default: {queue: q01}"), replace(DIRECTORY, queues=queues)
+        )
+    assert caught.value.errors[0].message.endswith(f"there are: {', '.join(sorted(queues)[:20])}")
 
 
 def test_nothing_is_unresolved_where_all_exists() -> None:

@@ -194,6 +194,11 @@ def test_lower_coverage_can_be_enough() -> None:
     assert report(RULES, results(VIP), "t.yaml", least_percent=10)[0]
 
 
+def test_coverage_or_passing_alone_is_not_enough() -> None:
+    assert not report(RULES, results(VIP), "t.yaml")[0]
+    assert not report(RULES, results(VIP.replace("rule: vip", "rule: tenth")), "t.yaml", least_percent=0)[0]
+
+
 FAULTY = {
     "no-yaml": ("tests: [", 1, 9, "a value is expected here"),
     "no-tests": ("version: 1\ntests: []", 2, 8, "tests must be a list of tests"),

@@ -89,3 +89,23 @@ def test_any_attribute_goes_where_none_is_declared() -> None:
 def test_every_unknown_fact_is_told() -> None:
     found = complaints("attributes.a == attributes.b OR x.y == 1", DECLARED)
     assert [part for part, _ in found] == ["attributes.a", "attributes.b", "x.y"]
+
+
+TYPES = {
+    **dict.fromkeys(
+        ("request.kind", "request.reason", "request.channel_type", "request.mode", "request.to.kind"), "text"
+    ),
+    **dict.fromkeys(("from.worker_sid", "from.participant_sid", "last_worker.sid", "last_worker.activity"), "text"),
+    **dict.fromkeys(("request.has_interaction", "last_worker.available"), "boolean"),
+}
+
+
+@pytest.mark.parametrize(("name", "kind"), TYPES.items(), ids=TYPES)
+def test_every_fact_has_its_type(name: str, kind: str) -> None:
+    ((_, message),) = complaints(f"{name} == 5", None)
+    assert message == f"a {kind} is compared with a number, so this never holds"
+
+
+def test_nothing_is_suggested_where_nothing_is_near() -> None:
+    ((_, message),) = complaints("zzz.yyy == 1", DECLARED)
+    assert message == "there is no fact 'zzz.yyy'"

@@ -1,0 +1,133 @@
+"""How the house stands, in a sentence: what is wrong comes first, then who waits, then that all is quiet. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from service.console.words import many, span
+from service.model import ErrandState, State
+from service.tracking.census import Counted
+
+QUIET, BUSY, TROUBLE = "quiet", "busy", "trouble"
+
+LAG_S, LONG_LAG_S = 10, 45  # the reconciler looks several times a second; a lease is 25 s
+MISSED_TURNS = 3
+LEAST_SILENCE_S = 90
+MAKING_S = 60  # a create is tried again within this time
+JUDGING_S = 180
+LONG_WAIT_S = 15 * 60
+
+_WAITING = (State.REQUESTED, State.PENDING)
+
+
+@dataclass(frozen=True)
+class House:
+    """What the sentence is made of. ``counted`` None: the store is away, for ``store_fault``."""
+
+    counted: Counted | None
+    store_fault: str = ""
+    rules_loaded: bool = True
+    rules_fault: str = ""
+    twilio_fault: str = ""
+    catch_up_every_s: float = 60
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to say: how bad it is, what it is, and what to press or to know."""
+
+    level: str
+    text: str
+    hint: str = ""
+
+
+def findings(house: House) -> list[Finding]:
+    """Everything there is to say, the worst first; at least one."""
+    if house.counted is None:
+        hint = f"Requests get 503, and events are sent again by Twilio for 15 seconds. {house.store_fault}."
+        return [Finding(TROUBLE, "The store does not answer: nothing can be taken, and nothing can be told.", hint)]
+    found = [*_processes(house, house.counted), *_twilio(house), *_rules(house), *_slow(house.counted)]
+    found.sort(key=lambda one: one.level != TROUBLE)
+    return [*found, _customers(house.counted, alone=not found)]
+
+
+def level_of(found: list[Finding]) -> str:
+    """The worst level among the findings."""
+    levels = {one.level for one in found}
+    return next(level for level in (TROUBLE, BUSY, QUIET) if level in levels)
+
+
+def _processes(house: House, counted: Counted) -> Iterator[Finding]:
+    silent_s = counted.catch_up_age_s
+    silent = silent_s is None or silent_s > max(MISSED_TURNS * house.catch_up_every_s, LEAST_SILENCE_S)
+    if counted.lag_s > LONG_LAG_S:
+        text = (
+            f"Nobody works on what is due: {many(counted.due, 'record')} wait, the longest for {span(counted.lag_s)}."
+        )
+        hint = "Is a reconcile process running? Start one; it takes up everything where it was left."
+        yield Finding(TROUBLE, text, hint)
+    elif counted.lag_s > LAG_S:
+        text = f"The reconciler is {span(counted.lag_s)} behind, with {many(counted.due, 'record')} due."
+        yield Finding(BUSY, text, "A second reconcile process may be started at any time.")
+    if silent:
+        since = "has never been read" if silent_s is None else f"was last read {span(silent_s)} ago"
+        hint = "Lost callbacks are found more slowly. Either no reconcile process runs, or Twilio does not answer it."
+        yield Finding(TROUBLE if silent_s is not None else BUSY, f"Twilio's Events API {since}.", hint)
+
+
+def _twilio(house: House) -> Iterator[Finding]:
+    if house.twilio_fault:
+        hint = f"Requests are stored and made as soon as it does. What came of asking: {house.twilio_fault}."
+        yield Finding(TROUBLE, "Twilio does not answer us.", hint)
+
+
+def _rules(house: House) -> Iterator[Finding]:
+    if not house.rules_loaded:
+        yield Finding(TROUBLE, "No rules could be loaded: requests are refused.", house.rules_fault)
+    elif house.rules_fault:
+        hint = f"The last good rules go on deciding. {house.rules_fault}"
+        yield Finding(BUSY, "The rules file was changed and cannot be used.", hint)
+
+
+def _slow(counted: Counted) -> Iterator[Finding]:
+    making_s = counted.oldest_s.get(State.REQUESTED, 0)
+    if making_s > MAKING_S:
+        text = (
+            f"{many(counted.open[State.REQUESTED], 'invite')} not made at Twilio yet, the oldest for {span(making_s)}."
+        )
+        yield Finding(TROUBLE, text, "Stuck shows why, grouped by cause.")
+    judging_s = counted.oldest_s.get(State.LAPSED, 0)
+    if counted.open[State.LAPSED] and counted.due and judging_s > JUDGING_S:
+        text = f"{many(counted.open[State.LAPSED], 'conversation')} may be without anybody and not yet looked at."
+        yield Finding(BUSY, text, "Stuck shows which.")
+
+
+def _customers(counted: Counted, *, alone: bool) -> Finding:
+    waiting = sum(counted.open[state] for state in _WAITING)
+    attended = counted.open[State.ACCEPTED]
+    oldest_s = max((counted.oldest_s.get(state, 0) for state in _WAITING), default=0)
+    if not waiting:
+        text = "All is quiet: nobody waits." if alone else "Nobody waits."
+        return Finding(QUIET, text, f"{many(attended, 'customer is', 'customers are')} with an agent.")
+    text = f"{many(waiting, 'customer waits', 'customers wait')}, the longest for {span(oldest_s)}."
+    hint = f"{many(attended, 'more is', 'more are')} with an agent." if attended else "Nobody is with an agent."
+    return Finding(BUSY if oldest_s > LONG_WAIT_S else QUIET, text, hint)
+
+
+# State → the words that people read for it, in the order of a life.
+STATES: Mapping[str, str] = {
+    State.REQUESTED: "being made",
+    State.PENDING: "waiting",
+    State.ACCEPTED: "with an agent",
+    State.LAPSED: "nobody came, being judged",
+    State.FAILED: "refused by Twilio",
+    State.CANCELED: "called off",
+    State.COMPLETED: "completed",
+    State.CLOSED: "closed",
+    State.RELEASED: "let go",
+    State.SUPERSEDED: "next step taken",
+    ErrandState.TAKEN: "errand under way",
+    ErrandState.PARKED: "parked",
+    ErrandState.WAKING: "being woken",
+    ErrandState.DONE: "errand done",
+    ErrandState.REFUSED: "errand refused",
+}

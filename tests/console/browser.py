@@ -1,0 +1,80 @@
+"""A real browser: the Chromium that the machine has, driven by Playwright. Skipped with a reason where there is none."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+AXE = Path(__file__).with_name("axe") / "axe.min.js"
+SHOTS = Path(__file__).parent.parent.parent / "build" / "console"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+PATIENCE_MS = 30_000
+
+SCREENS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1360, "height": 900}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1360, "height": 900}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "is_mobile": True, "has_touch": True},
+}
+
+
+def chromium() -> str:
+    """Where Chromium is; CHROMIUM names another one."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip(f"no Chromium on this machine (looked for {', '.join(NAMES)}; CHROMIUM may name one)")
+    return found
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A browser of its own, with a profile that goes with it."""
+    path = chromium()
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS), timeout=60_000)
+        yield running
+        running.close()
+
+
+@contextmanager
+def page_of(running: Browser, base: str, *, screen: str = "light") -> Iterator[Page]:
+    """A window. Whatever its console says against the page, or fails to run, ends the test."""
+    context = running.new_context(base_url=base, **SCREENS[screen])
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    complaints = [text for text in said if "Failed to load resource" not in text]
+    assert complaints == []
+
+
+def shoot(page: Page, name: str) -> None:
+    """Keep a picture of the whole page beside the other results of the run."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds wrong with the page: rule, impact and where."""
+    # evaluated by the debugger's own hand, so that the page's policy stays as strict as it is
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(r => JSON.stringify(r.violations))")
+    return [
+        f"{one['id']} ({one['impact']}): {node['html'][:160]}" for one in json.loads(found) for node in one["nodes"][:3]
+    ]
