@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from service.inspection import audit, doctor
+from service.inspection import audit, doctor, export
 from service.terminal import RULES, faults_shown, gunicorn_config
 from service.terminal import end as _end
 
@@ -109,6 +109,7 @@ def resync(hours: int, as_json: bool) -> None:
 
 main.add_command(doctor)
 main.add_command(audit)
+main.add_command(export)
 
 
 @main.group()

@@ -1,4 +1,4 @@
-"""The commands that look at an installation or an account and say what is wrong there: ``doctor`` and ``audit``.
+"""The commands that look at an installation, an account or our records, and tell: ``doctor``, ``audit``, ``export``.
 
 What they find out is found out in rooms of their own; here it is only wired to the settings and to the terminal.
 """
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from service.errors import ConfigurationError
-from service.terminal import RULES, agreement, aside, bar, end, faults_shown, gunicorn_config, progress
+from service.errors import ConfigurationError, StoreUnavailableError
+from service.terminal import RULES, agreement, aside, bar, end, faults_shown, gunicorn_config, moment, progress
 
 if TYPE_CHECKING:
     from service.intake.desk import Desk
@@ -92,6 +92,35 @@ def audit(*, since: str, rate: float, rescue: str | None, farewell: str | None, 
     wishes = Wishes(since_at, json=flags["as_json"], act=act, agree=agreement(yes=flags["yes"]))
     inventory = Inventory(twilio_client(settings))
     end(audit(Office(_parts_of(settings), inventory, Pace(rate), aside, bar), wishes))
+
+
+@click.command()
+@click.option("--from", "from_", default=None, help="Records made from then on: 12h, 7d or a date.")
+@click.option("--to", default=None, help="Records made before then.")
+@click.option("--invites", "what", flag_value="invites", default=True, help="Every invite and its life; the default.")
+@click.option("--decisions", "what", flag_value="decisions", help="What the rules decided, and why.")
+@click.option("--personal", is_flag=True, help="Also what the apps sent: attributes and reasons.")
+@faults_shown
+def export(*, from_: str | None, to: str | None, what: str, personal: bool) -> None:
+    """Print our records as JSON lines, newest first. They are kept for IDEMPOTENCY_WINDOW_S after their end.
+
+    Without --personal nothing that a customer or an app has sent is in a line.
+    """
+    from service.logs import set_up_logging
+    from service.reconcile.export import Period, decisions, invites
+    from service.settings import load_settings
+
+    settings = load_settings(os.environ)
+    set_up_logging("ERROR", "console")
+    now = datetime.now(UTC)
+    times = [moment(text, now, option=option) if text else None for text, option in ((from_, "--from"), (to, "--to"))]
+    period = Period(*(None if time is None else int(time.timestamp() * 1000) for time in times))
+    read = decisions if what == "decisions" else invites
+    try:
+        for line in read(_parts_of(settings).store, period, personal=personal):
+            click.echo(line)
+    except StoreUnavailableError as error:
+        end((1, f"not done: {error.detail}"))
 
 
 def _settings_for_audit(*, needs_store: bool) -> "Settings":

@@ -1,8 +1,10 @@
 """How the commands talk to whoever typed them: results to stdout, all else to stderr. Nothing is decided here."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import NoReturn, ParamSpec, TypeVar
@@ -10,6 +12,8 @@ from typing import NoReturn, ParamSpec, TypeVar
 import click
 
 from service.errors import ConfigurationError
+
+_SPAN = re.compile(r"(\d{1,4})([hd])")
 
 RULES = click.Path(path_type=Path)
 P = ParamSpec("P")
@@ -36,6 +40,22 @@ def end(answer: tuple[int, str]) -> NoReturn:
     """The end of a command: its text and its exit code."""
     click.echo(answer[1].rstrip("\n"))
     sys.exit(answer[0])
+
+
+def moment(text: str, now: datetime, *, option: str) -> datetime:
+    """``12h`` or ``7d`` before ``now``, or a date or time in ISO 8601 (UTC unless it says otherwise).
+
+    Raises ConfigurationError for anything else.
+    """
+    span = _SPAN.fullmatch(text)
+    if span:
+        return now - timedelta(hours=int(span[1]) * (24 if span[2] == "d" else 1))
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        forms = "12h, 7d, 2026-11-01 or 2026-11-01T08:00+01:00"
+        raise ConfigurationError((f"{option} must be like {forms}",)) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def gunicorn_config() -> Path:

@@ -1,22 +1,21 @@
 """``flex-router audit`` without its command line: what is printed, asked and answered."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from service.audit.look import Eye, Seen
 from service.audit.pace import Pace
 from service.audit.rescue import FAILED, Act, Outcome, rescue
 from service.audit.survey import LONGEST_DAYS, NOT_IN_FLEX, Progress, Survey, now_ms, survey
-from service.errors import ConfigurationError, RouterError
+from service.errors import ConfigurationError, RouterError, TwilioUnavailableError
 from service.flex.inventory import Inventory
 from service.reconcile.parts import Parts
+from service.terminal import moment
 
 COULD_NOT_LOOK = 2
-_SPAN = re.compile(r"(\d{1,4})([hd])")
 
 Tell = Callable[[str], None]
 
@@ -33,17 +32,10 @@ class Wishes:
 
 
 def since_when(text: str, now: datetime) -> datetime:
-    """``12h``, ``7d`` or a date or time in ISO 8601 (UTC unless it says otherwise).
-
-    Raises ConfigurationError for anything else, and for what is too long ago: attributes of older events are redacted.
+    """From when on events are read. Raises ConfigurationError for what cannot be read, for the future, and for what is
+    too long ago: attributes of older events are redacted.
     """
-    span = _SPAN.fullmatch(text)
-    try:
-        hours = int(span[1]) * (24 if span[2] == "d" else 1) if span else 0
-        found = now - timedelta(hours=hours) if span else datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(("--since must be like 12h, 7d, 2026-11-01 or 2026-11-01T08:00+01:00",)) from None
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    found = moment(text, now, option="--since")
     if found < now - timedelta(days=LONGEST_DAYS, minutes=1) or found > now:
         raise ConfigurationError((f"--since must be within the last {LONGEST_DAYS} days",))
     return found
@@ -63,6 +55,8 @@ class Office:
 def audit(office: Office, wishes: Wishes) -> tuple[int, str]:
     """Exit code and text: 0 nothing is orphaned (any more), 1 something is, 2 it could not be looked at."""
     try:
+        if office.pace.call(office.inventory.refused):
+            raise TwilioUnavailableError("Twilio refuses our credentials")
         made = survey(office.parts, office.inventory, office.pace, since=wishes.since, progress=office.progress)
     except RouterError as error:
         return COULD_NOT_LOOK, json.dumps({"why": error.detail}) if wishes.json else f"not done: {error.detail}"

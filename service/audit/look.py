@@ -13,12 +13,11 @@ from service.flex.conversations import Talk
 from service.flex.gateway import Participant
 from service.reconcile.parking import MARK
 from service.reconcile.parts import Parts
-from service.reconcile.verdict import Act, ChannelLook, Verdict, judge
+from service.reconcile.verdict import LEFT_ON_PURPOSE, Act, ChannelLook, Verdict, judge
 
 SETTLING_MS = 600_000  # a channel that is in setup or transfer for longer than that will not get out of it
 ORPHANED = (Act.CLOSE, Act.CLOSE_CONVERSATION)
 UNCLEAR = Verdict(Act.LOOK_AGAIN, "how its last task ended is not told")
-PARKED = Verdict(Act.RELEASE, "it is parked")
 
 
 @dataclass(frozen=True)
@@ -120,9 +119,16 @@ def _look_at_channel(eye: Eye, place: Place, talk: Talk | None) -> Seen:
     verdict = judge(look, steps_left=False, on_lapse="close")
     if verdict.act is Act.CLOSE and not all(story.ending for story in place.stories):
         verdict = UNCLEAR
-    elif verdict.act is Act.RELEASE and look.parked:
-        verdict = PARKED  # what its last agent did is no news then
-    return Seen(place, look, verdict, ended_ms)
+    return Seen(place, look, _plainly(verdict, look), ended_ms)
+
+
+def _plainly(verdict: Verdict, look: ChannelLook) -> Verdict:
+    """Of several reasons to leave it alone, the one that says most: what its last agent did is none of these."""
+    if verdict.act is Act.RELEASE and look.parked:
+        return Verdict(Act.RELEASE, "it is parked")
+    if verdict.act is Act.RELEASE and look.channel_status in LEFT_ON_PURPOSE:
+        return Verdict(Act.RELEASE, f"the channel is {look.channel_status}")
+    return verdict
 
 
 def _last_end(stories: Sequence[Story]) -> tuple[str | None, int | None]:

@@ -111,8 +111,8 @@ def _facts(record: Invite | Errand) -> tuple[tuple[str, str], ...]:
 def _cancel_preview(_: Office, record: Invite | Errand) -> Preview:
     lines = (
         "The task at Twilio is canceled: no agent is asked any more.",
-        "A moment later the channel is looked at. If nobody is on it and nobody else is asked, the rule's last words "
-        "are said and the conversation is closed.",
+        "A moment later the channel is looked at. If nobody is on it and nobody else is asked, the conversation is "
+        "closed.",
     )
     return Preview("cancel", record.id, "Cancel this invite?", "Cancel the invite", lines, (), grave=True)
 

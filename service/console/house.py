@@ -8,6 +8,7 @@ from service.model import ErrandState, State
 from service.tracking.census import Counted
 
 QUIET, BUSY, TROUBLE = "quiet", "busy", "trouble"
+LEVELS = (TROUBLE, BUSY, QUIET)
 
 LAG_S, LONG_LAG_S = 10, 45  # the reconciler looks several times a second; a lease is 25 s
 MISSED_TURNS = 3
@@ -28,6 +29,7 @@ class House:
     rules_loaded: bool = True
     rules_fault: str = ""
     twilio_fault: str = ""
+    twilio_asked: bool = False
     catch_up_every_s: float = 60
 
 
@@ -46,19 +48,19 @@ def findings(house: House) -> list[Finding]:
         hint = f"Requests get 503, and events are sent again by Twilio for 15 seconds. {house.store_fault}."
         return [Finding(TROUBLE, "The store does not answer: nothing can be taken, and nothing can be told.", hint)]
     found = [*_processes(house, house.counted), *_twilio(house), *_rules(house), *_slow(house.counted)]
-    found.sort(key=lambda one: one.level != TROUBLE)
-    return [*found, _customers(house.counted, alone=not found)]
+    found.append(_customers(house.counted, alone=not found))
+    found.sort(key=lambda one: LEVELS.index(one.level))
+    return [*found, *_beginning(house.counted)]
 
 
 def level_of(found: list[Finding]) -> str:
     """The worst level among the findings."""
     levels = {one.level for one in found}
-    return next(level for level in (TROUBLE, BUSY, QUIET) if level in levels)
+    return next(level for level in LEVELS if level in levels)
 
 
 def _processes(house: House, counted: Counted) -> Iterator[Finding]:
     silent_s = counted.catch_up_age_s
-    silent = silent_s is None or silent_s > max(MISSED_TURNS * house.catch_up_every_s, LEAST_SILENCE_S)
     if counted.lag_s > LONG_LAG_S:
         text = (
             f"Nobody works on what is due: {many(counted.due, 'record')} wait, the longest for {span(counted.lag_s)}."
@@ -68,10 +70,15 @@ def _processes(house: House, counted: Counted) -> Iterator[Finding]:
     elif counted.lag_s > LAG_S:
         text = f"The reconciler is {span(counted.lag_s)} behind, with {many(counted.due, 'record')} due."
         yield Finding(BUSY, text, "A second reconcile process may be started at any time.")
-    if silent:
-        since = "has never been read" if silent_s is None else f"was last read {span(silent_s)} ago"
-        hint = "Lost callbacks are found more slowly. Either no reconcile process runs, or Twilio does not answer it."
-        yield Finding(TROUBLE if silent_s is not None else BUSY, f"Twilio's Events API {since}.", hint)
+    if silent_s is not None and silent_s > max(MISSED_TURNS * house.catch_up_every_s, LEAST_SILENCE_S):
+        hint = "Lost callbacks are not found meanwhile. Either no reconcile process runs, or Twilio does not answer it."
+        yield Finding(TROUBLE, f"Twilio's events were last read {span(silent_s)} ago.", hint)
+
+
+def _beginning(counted: Counted) -> Iterator[Finding]:
+    if counted.catch_up_age_s is None:
+        hint = "So it is for a moment after the first start; if it stays so, no reconcile process runs."
+        yield Finding(QUIET, "Twilio's events have not been read yet.", hint)
 
 
 def _twilio(house: House) -> Iterator[Finding]:

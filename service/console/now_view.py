@@ -11,6 +11,8 @@ from service.tracking.hours import End, Minute
 HOURS = (1, 6, 12)
 GAP_MS = 150_000  # where rows are further apart than this, nobody has counted in between
 
+# By whether it was asked of late, and whether that went wrong.
+_TWILIO = {(False, False): "…", (True, False): "answers", (True, True): "is away", (False, True): "is away"}
 ENDINGS = {"closed": "closed", "released": "let go", "superseded": "next step"}
 
 
@@ -24,7 +26,7 @@ def now_view(
         "level": level_of(found),
         "headline": found[0],
         "more": found[1:],
-        "tiles": _tiles(counted) if counted else [],
+        "tiles": _tiles(house, counted) if counted else [],
         "states": _states(counted) if counted else [],
         "charts": _charts(minutes) if minutes else [],
         "hours": hours,
@@ -34,7 +36,7 @@ def now_view(
     }
 
 
-def _tiles(counted: Counted) -> list[dict[str, str]]:
+def _tiles(house: House, counted: Counted) -> list[dict[str, str]]:
     waiting = counted.open["requested"] + counted.open["pending"]
     oldest_s = max(counted.oldest_s.get("requested", 0), counted.oldest_s.get("pending", 0))
     settling = counted.open["lapsed"] + counted.open["failed"] + counted.open["canceled"]
@@ -46,7 +48,8 @@ def _tiles(counted: Counted) -> list[dict[str, str]]:
         _tile("Being judged", f"{settling:,}", "nobody came, or called off", "open?state=settling"),
         _tile("Parked", f"{parked:,}", "wait for the customer", "open?state=parked"),
         _tile("Behind", span(counted.lag_s), f"{counted.due:,} due now", "stuck"),
-        _tile("Caught up", "never" if caught is None else f"{span(caught)} ago", "Twilio's events read", "system"),
+        _tile("Caught up", "not yet" if caught is None else f"{span(caught)} ago", "events read anew", "system"),
+        _tile("Twilio", _TWILIO[house.twilio_asked, bool(house.twilio_fault)], "asked by us", "system"),
     ]
 
 
@@ -100,7 +103,7 @@ def _chart(title: str, unit: str, times: list[int], lines: dict[str, list[float 
         known = [value for value in values if value is not None]
         told.append(f"{name} now {known[-1]:g}{after}, at most {max(known):g}{after}")
     data = {"unit": unit, "names": list(lines), "data": [times, *lines.values()]}
-    return {"title": title, "told": "; ".join(told), "data": data}
+    return {"title": title, "told": "; ".join(told), "lines": told, "data": data}
 
 
 def _end(end: End, now_ms: int) -> dict[str, Any]:

@@ -157,6 +157,7 @@ def _now(office: Office, hours: int) -> dict[str, Any]:
         "rules_loaded": book.current is not None,
         "rules_fault": fault.summary if fault else "",
         "twilio_fault": asked.why if asked else "",
+        "twilio_asked": asked is not None,
         "catch_up_every_s": office.settings.catch_up_every_s,
     }
     try:

@@ -50,8 +50,9 @@ def _server(server: Server) -> Iterator[Finding]:
 def look_at_clocks(subject: Subject) -> Iterator[Finding]:
     """Twilio's clock is believed, as its answers' Date header tells it; without it two are compared."""
     login = good_login(subject)
-    ours_s = subject.now_s()
-    store_s = subject.parts.store.now_ms() / 1000 - ours_s
+    before_s = subject.now_s()
+    theirs_s = subject.parts.store.now_ms() / 1000
+    store_s = theirs_s - (before_s + subject.now_s()) / 2
     if login.theirs_s is None:
         yield from _apart(store_s, "this command or of the store", "those of this machine and of the store differ by")
         return

@@ -13,6 +13,7 @@ from service.flex.faults import twilio_faults
 from service.flex.gateway import parse_attributes
 
 PAGE = 100  # the most that Twilio gives at once: OpenAPI file of Conversations, list of Conversation
+_LIST = "https://conversations.twilio.com/v1/Conversations"
 OPEN_STATES = ("active", "inactive")  # both count as open, and both can be asked for: same place
 
 
@@ -30,7 +31,13 @@ class Inventory:
     """One account's conversations, those of its default service."""
 
     def __init__(self, client: Client) -> None:
+        self._client = client
         self._conversations = client.conversations.v1.conversations
+
+    def refused(self) -> bool:
+        """True if our credentials are not taken: then there is nothing to be tried again."""
+        with twilio_faults("try credentials"):
+            return int(self._client.request("GET", _LIST, params={"PageSize": 1}).status_code) in (401, 403)
 
     def conversations(self, state: str) -> Iterator[Listed]:
         """Those in one state, page by page as they are asked for."""

@@ -48,7 +48,7 @@ class _Bounded(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(_Bounded(sock, self.fp.detach()))  # type: ignore[attr-defined]  # always buffered
+        self.fp = io.BufferedReader(_Bounded(sock, self.fp.detach()))  # always buffered
 
 
 class _Connecting(HTTPConnection):

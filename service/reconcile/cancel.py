@@ -17,7 +17,8 @@ def cancel(parts: Parts, invite: Invite, *, now_ms: int, by: str = "router") -> 
 
     Twilio advises against ending an interaction's task through the Task API ("Best Practices") but offers nothing
     else for an invite that is still pending while an agent is on the channel; its own template does the same.
-    ``by`` is who asked, for the history. Raises ConflictError if an agent has accepted, the invite has ended, or its creation is still in doubt.
+    ``by`` is who asked, for the history. Raises ConflictError if an agent has accepted, the invite has ended, or its
+    creation is still in doubt.
     """
     if invite.state is State.CANCELED:
         return

@@ -19,7 +19,7 @@ from service.reconcile.parts import Parts
 from service.rules.carried import LINKED
 from service.tracking.arrival import Pace
 from service.tracking.records import fields_of
-from service.tracking.store import NONE
+from service.tracking.store import KEEP, NONE
 
 log = structlog.stdlib.get_logger("service.invite")
 
@@ -90,8 +90,8 @@ def confirm(parts: Parts, invite: Invite, made: Made) -> None:
     fields = sids_of(invite, made)
     usual, due = (pace.due_after("created", invite.kind) for pace in (parts.pace, pace_of(parts, invite)))
     outcome = parts.store.move(invite.id, "created", due=due, fields=fields | {"trouble": ""})
-    if not outcome.moved and due != usual:  # an event was faster, and knows nothing of the plan
-        parts.store.touch(invite.id, State.PENDING, due=due)
+    if not outcome.moved and (due != usual or invite.trouble):  # an event was faster, and knows nothing of either
+        parts.store.touch(invite.id, State.PENDING, due=due if due != usual else KEEP, fields={"trouble": ""})
     if made.task_sid:
         parts.store.link_task(made.task_sid, invite.id)
     parts.store.index(invite.id, fields.get("conversation_sid"), made.channel_sid)

@@ -33,7 +33,7 @@ class ClusterClient:
         with self._making:
             if self._made is None:
                 self._made = RedisCluster(
-                    startup_nodes=[ClusterNode(*host) for host in self._fleet.hosts],
+                    startup_nodes=[ClusterNode(*host) for host in self._fleet.hosts],  # type: ignore[no-untyped-call]
                     retry=self._retry(),
                     require_full_coverage=False,  # the partitions of the nodes that are there can be served
                     **self._options,
@@ -50,15 +50,15 @@ class ClusterClient:
     def time(self) -> tuple[int, int]:
         """Seconds and microseconds by the clock of one node: the nodes' clocks must agree."""
         cluster = self._cluster()
-        node = cluster.get_node_from_key(_CLOCK)
-        seconds, micros = cluster.execute_command("TIME", target_nodes=[node])
+        node = cluster.get_node_from_key(_CLOCK)  # type: ignore[no-untyped-call]
+        seconds, micros = cluster.execute_command("TIME", target_nodes=[node])  # type: ignore[no-untyped-call]
         return int(seconds), int(micros)
 
     def pipeline(self, transaction: bool = False) -> ClusterPipeline:
         """Commands for several nodes at once. One that fails is tried again by itself; once one of those has failed
         too, the others are not tried: with a node that hangs, each of them would wait as long."""
         assert not transaction, "keys on several nodes cannot change together"
-        pipe = self._cluster().pipeline(transaction=False)
+        pipe: ClusterPipeline = self._cluster().pipeline(transaction=False)  # type: ignore[no-untyped-call]
         pipe.parent_execute_command = _until_first_fault(pipe.parent_execute_command)
         return pipe
 

@@ -27,7 +27,7 @@ _TOLD = {
     "memory used": "used_memory_human",
     "memory limit (0: none)": "maxmemory_human",
     "when full": "maxmemory_policy",
-    "append-only file": "aof_enabled",
+    "append-only file (1: on)": "aof_enabled",
     "clients": "connected_clients",
     "up for (days)": "uptime_in_days",
 }

@@ -4,7 +4,7 @@ Key map (``NN`` is one of 64 partitions, and the hash tag that keeps a conversat
 
     flex:{NN}:inv:<id>     hash    the record
     flex:{NN}:due          zset    id → due time (epoch ms by Redis' clock); every record with something left to do
-    flex:{NN}:open         zset    id → rank of its state * 1e13 + created at; what is on the due index, by state and age
+    flex:{NN}:open         zset    id → rank of its state * 1e13 + created at: what is due some time, by age
     flex:{NN}:all          zset    id → created at
     flex:{NN}:er:<id>      hash    an errand, in the partition of its channel SID
     flex:{NN}:errands      zset    id → created at

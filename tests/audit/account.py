@@ -130,6 +130,7 @@ def many(make: Callable[[], str], count: int) -> list[str]:
 def populate(account: Account) -> Iterator[str]:
     """Two hundred conversations; those that are orphaned come out."""
     many(account.parked, 3)
+    account.world.control("POST", "callbacks", {"lost": 1.0})  # it is the first day: nothing is connected yet
     for make, count in (
         (account.rung_out, 4),
         (account.declined, 4),
@@ -147,3 +148,4 @@ def populate(account: Account) -> Iterator[str]:
     for _ in range(25):
         account.ask(account.customer())  # waiting for somebody
     account.world.advance(200)
+    account.world.control("POST", "callbacks", {"lost": 0.0})

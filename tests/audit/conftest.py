@@ -1,7 +1,6 @@
-"""A world per test, with the rules of the flow tests."""
+"""One world for all of these tests, put back to its start for each."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
@@ -11,10 +10,17 @@ from tests.flow.conftest import RULES
 from tests.flow.world import World
 
 
-@pytest.fixture
-def world(embedded: EmbeddedStore, client: "redis.Redis", tmp_path: Path) -> Iterator[World]:
-    path = tmp_path / "rules.yaml"
+@pytest.fixture(scope="module")
+def running(embedded: EmbeddedStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    path = tmp_path_factory.mktemp("rules") / "rules.yaml"
     path.write_text(RULES)
-    running = World(embedded.url, str(path))
-    yield running
-    running.close()
+    made = World(embedded.url, str(path))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def world(running: World, client: "redis.Redis") -> World:
+    """As at the start: the local Twilio, and an empty store."""
+    running.control("POST", "reset")
+    return running

@@ -182,7 +182,7 @@ def test_evidence_names_what_was_seen(world: World, account: Account) -> None:
 
 def test_refusal_for_load_is_waited_out(world: World, account: Account) -> None:
     lost = account.deleted()
-    world.fault("GET /v1/Conversations", status=429, times=2)
+    world.fault("GET */Events", status=429, times=2)
     waited: list[float] = []
     patient = replace(office(world), pace=Pace(1000.0, sleep=waited.append))
     code, text = audit(patient, Wishes(datetime.now(UTC) - timedelta(days=1)))

@@ -1,4 +1,4 @@
-"""A real browser: the Chromium that the machine has, driven by Playwright. Skipped with a reason where there is none."""
+"""A real browser: the Chromium that the machine has, driven by Playwright. Skipped with a reason without one."""
 
 import json
 import os

@@ -1,27 +1,36 @@
-"""One world a module: its conversations are many enough for all tests."""
+"""One world a module, on a store of its own: its conversations are many enough for all tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from service.tracking.connection import connect
-from service.tracking.embedded import EmbeddedStore
-from tests.console.house import RULES, Visitor, console_settings
+from service.tracking.embedded import EmbeddedStore, start_embedded
+from tests.console.house import LOOKING, RULES, Visitor, console_settings
 from tests.flow.world import World
 
 
-@pytest.fixture(scope="module")
-def world(embedded: EmbeddedStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+@pytest.fixture(scope="session")
+def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    store = start_embedded(tmp_path_factory.mktemp("console-store"))
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def rules_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rules = tmp_path_factory.mktemp("rules") / "rules.yaml"
     rules.write_text(RULES)
-    connection = connect(embedded.url)
-    connection.flushall()
-    running = World(embedded.url, str(rules), **console_settings())
-    running.reconciler.next_minute = float("inf")
+    return rules
+
+
+@pytest.fixture(scope="module")
+def world(own_store: EmbeddedStore, rules_file: Path) -> Iterator[World]:
+    own_store.empty()
+    running = World(own_store.url, str(rules_file), **console_settings())
+    running.reconciler.next_minute = float("inf")  # only when a test says so
     yield running
     running.close()
-    connection.close()
 
 
 @pytest.fixture
@@ -38,8 +47,6 @@ def operator(world: World) -> Visitor:
 
 @pytest.fixture
 def reader(world: World) -> Visitor:
-    from tests.console.house import LOOKING
-
     visitor = Visitor(world)
     assert visitor.sign_in(LOOKING).status_code == 303
     return visitor

@@ -104,5 +104,3 @@ def crowd(world: World, count: int) -> None:
             channel_sid=sid("UO", number), interaction_sid=sid("KD", number), task_sid=sid("WT", number),
         )  # fmt: skip
         store.create(invite, due_in_s=3600)
-
-

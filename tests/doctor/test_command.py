@@ -13,6 +13,7 @@ from service.doctor.findings import ROWS
 from service.doctor.subject import Subject
 from service.doctor.verify import FACTS, SEEN
 from service.errors import ConfigurationError
+from tests.doctor.conftest import SLOW
 from tests.flow.world import World
 
 DOCS = "docs/doctor.md"
@@ -29,7 +30,8 @@ def run(world: World, *arguments: str, text: str = "", **environ: str) -> Result
         "REDIS_URL": settings.redis_url,
         "RULES_FILE": str(settings.rules_file),
     }
-    return CliRunner().invoke(main, ["doctor", *arguments], input=text, env={**known, **environ})
+    skipped = [part for one in SLOW for part in ("--skip", one)]
+    return CliRunner().invoke(main, ["doctor", *skipped, *arguments], input=text, env={**known, **environ})
 
 
 def test_healthy_installation_ends_with_zero(world: World) -> None:

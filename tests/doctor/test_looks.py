@@ -14,12 +14,11 @@ from service.doctor.at_twilio import filter_with_ours, look_at_chat_service, loo
 from service.doctor.at_work import look_at_reconciler, look_at_timeouts
 from service.doctor.findings import Finding, found
 from service.doctor.subject import Subject, subject_of
-from service.doctor.visit import visit
 from service.flex.account import WorkspaceSettings
 from service.tracking.checkup import Checkup, Server
 from service.tracking.connection import connect
 from service.tracking.lifecycle import EVENTS_FILTER
-from tests.doctor.conftest import ids, with_settings
+from tests.doctor.conftest import ids, look_around, with_settings
 from tests.flow.world import World
 
 
@@ -78,18 +77,18 @@ def test_secrets_in_a_strange_callback_are_not_shown(subject: Subject) -> None:
 
 def test_wrong_api_key_is_told(subject: Subject) -> None:
     changed = with_settings(subject, twilio_api_key="SK" + "0" * 32, twilio_api_secret="none")
-    report = visit(changed)
+    report = look_around(changed)
     assert ids(report) == {"credentials.rest"}
     assert "the workspace and its events" in report.unseen
     assert report.exit_code == 1
 
 
 def test_unknown_workspace_is_told(subject: Subject) -> None:
-    assert "workspace.unknown" in ids(visit(with_settings(subject, twilio_workspace_sid="WS" + "0" * 32)))
+    assert "workspace.unknown" in ids(look_around(with_settings(subject, twilio_workspace_sid="WS" + "0" * 32)))
 
 
 def test_unreachable_twilio_is_no_finding(subject: Subject) -> None:
-    report = visit(with_settings(subject, twilio_base_url="http://127.0.0.1:9"))
+    report = look_around(with_settings(subject, twilio_base_url="http://127.0.0.1:9"))
     assert ids(report) == set()
     assert "the credentials" in report.unseen
     assert report.exit_code == 2
@@ -144,7 +143,7 @@ def test_server_that_would_forget_is_told(row: str, lone: Subject, client: "redi
 def test_eviction_is_read_from_the_server(lone: Subject, client: "redis.Redis") -> None:
     client.config_set("maxmemory-policy", "allkeys-lru")
     try:
-        assert rows(list(look_at_store(lone))) == ["store.evicts"]
+        assert "store.evicts" in rows(list(look_at_store(lone)))
     finally:
         client.config_set("maxmemory-policy", "noeviction")
 

@@ -10,9 +10,8 @@ import pytest
 import redis
 
 from service.doctor.subject import Subject, subject_of
-from service.doctor.visit import visit
 from service.tracking.embedded import EmbeddedStore
-from tests.doctor.conftest import found_in, ids, with_settings
+from tests.doctor.conftest import found_in, ids, look_around, with_settings
 from tests.doctor.middlemen import standing_before
 from tests.flow.world import World
 
@@ -75,7 +74,7 @@ PLANTS: dict[str, tuple[Callable[[World, Subject], Subject], set[str]]] = {
 def test_planted_fault_is_named(name: str, world: World, subject: Subject) -> None:
     plant, expected = PLANTS[name]
     try:
-        report = visit(plant(world, subject))
+        report = look_around(plant(world, subject))
     finally:
         world.redis.config_set("appendonly", "yes")
     assert ids(report) == expected
@@ -109,4 +108,4 @@ def test_proxy_that_drops_the_prefix_is_named(embedded: EmbeddedStore, client: "
 
 def test_healthy_installation_has_no_findings(subject: Subject) -> None:
     assert found_in(subject) == set()
-    assert visit(subject).exit_code == 0
+    assert look_around(subject).exit_code == 0

@@ -38,6 +38,11 @@ class Call:
         return {"match": self.match, "skip": self.number, "times": 1, **KINDS[kind]}
 
 
+def alike(what: str, number: int) -> Call:
+    """The ``number``-th of such calls: "METHOD path" with a SID's two letters in place of each SID."""
+    return Call(re.sub(r"(?<=/)([A-Z]{2})(?=/|$)", r"\1" + "?" * 32, what), number)
+
+
 def calls_of(rig: Rig, story: Story) -> list[Call]:
     """Play the story undisturbed; the calls that it has made of Twilio, in order."""
     began: list[int] = []

@@ -1,4 +1,4 @@
-"""Each story again with real processes, and kill -9 of whichever of them has a call to Twilio under way, at every call."""
+"""Each story again with real processes, and at every call to Twilio a kill -9 of the one that has it under way."""
 
 import time
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Stands between one process and the local Twilio: tells who makes which call, and holds one while its caller is killed.
+"""Stands between one process and the local Twilio: tells who makes which call, and holds one while its caller dies.
 
 Nothing is changed on the way. A call that is held ``before`` never reaches Twilio; ``after`` it has had its effect and
 its answer is kept back.
@@ -140,7 +140,7 @@ def _handler(who: str, there: str, snare: Snare) -> type[BaseHTTPRequestHandler]
             self.wfile.write(content)
             self.wfile.flush()
 
-        do_GET = do_POST = do_DELETE = pass_on  # noqa: N815  # the names that the server looks for
+        do_GET = do_POST = do_DELETE = pass_on  # the names that the server looks for
 
         def log_message(self, *_: Any) -> None:
             return

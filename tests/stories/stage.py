@@ -103,19 +103,22 @@ class Stage:
 
     def served(self, *workers: str) -> None:
         """A conversation that alice attends, and whoever else is named."""
-        made = self.rig.control("POST", "conversations", {"channel_type": "web", "address": "customer@example.com"})
-        self.conversation_sid = str(made["conversation_sid"])
-        invite = self.ask("escalations", {"conversation_sid": self.conversation_sid, "channel_type": "web"})
+        invite = self.arrive()
         self.accept(invite, "alice")
         self.channel_sid = str(self.invite(invite).channel_sid)
         for worker in workers:
             self.accept(self.transfer(to={"worker": worker}, mode="warm"), worker)
         self.rest()
 
+    def arrive(self) -> Answer:
+        """A customer who wants a person."""
+        made = self.rig.control("POST", "conversations", {"channel_type": "web", "address": "customer@example.com"})
+        self.conversation_sid = str(made["conversation_sid"])
+        return self.ask("escalations", {"conversation_sid": self.conversation_sid, "channel_type": "web"})
+
     def accept(self, invite: Answer, worker: str) -> None:
         """The invite's task rings, the worker takes it, and the service has heard of it."""
-        task_sid = self.ringing(invite)
-        self.act(worker, "accept", task_sid)
+        assert self.act(worker, "accept", self.ringing(invite)), f"{worker} cannot take it; {self.sight()}"
         self.until(lambda: self.invite(invite).state in (State.ACCEPTED, State.COMPLETED), f"{worker} is not noticed")
 
     def ringing(self, invite: Answer) -> str:
@@ -186,7 +189,7 @@ class Stage:
         """Wait until ``check`` holds, while the service is left alone."""
         deadline = time.monotonic() + PATIENCE_S
         while not check():
-            assert time.monotonic() < deadline, message
+            assert time.monotonic() < deadline, f"{message}; {self.sight()}"
             time.sleep(PAUSE_S)
 
     def until_errand(self, errand: Answer, *states: str) -> Json:

@@ -19,7 +19,7 @@ from service.model import Invite, State
 from service.tracking.lifecycle import FINAL
 from tests.flow.world import Answer, World
 from tests.stories.rigs import InProcess
-from tests.stories.stage import LIVE_TASK, Stage, together
+from tests.stories.stage import LIVE_TASK, Json, Stage, together
 from tests.stories.stories import RINGS_S
 
 LANES = 6
@@ -28,6 +28,7 @@ AT_ONCE, WRITES = 0.25, 0.4
 WORKERS = ("alice", "bob", "carol", "dave")
 QUEUES = ("everyone", "support", "billing")
 REPLIES = ("accept", "accept", "accept", "decline", "ring out", "cancel", "cancel while they accept")
+SERVED = ("assigned", "wrapping", "completed")
 ROOM = "50"
 
 
@@ -126,7 +127,7 @@ class Conversation:
     def run(self, most: int) -> int:
         """Up to ``most`` transfers, one or two at a time, until nobody is left who could transfer. How many."""
         stage, made = self._stage, 0
-        stage.served()
+        self._taken(stage.ringing(stage.arrive()))
         stage.began_ms = int(stage.rig.control("GET", "clock")["now_epoch_ms"])
         while made < most and stage.agents():
             made += self._hand_over(2 if made + 2 <= most and self._draw.random() < AT_ONCE else 1)
@@ -179,6 +180,25 @@ class Conversation:
         self._tally.count(f"reply: {reply}")
         self._tally.count(f"outcome: {self._outcome(body, answer)}")
 
+    def _taken(self, task_sid: str) -> None:
+        """Somebody takes it; where it rings at one who has come meanwhile, it is declined first."""
+
+        def tried() -> bool:
+            return self._anybody("accept", task_sid) or self._decline_here(task_sid)
+
+        self._stage.wait(lambda: tried() and self._is_taken(task_sid), "nobody can take a task")
+
+    def _decline_here(self, task_sid: str) -> bool:
+        here = self._stage.agents()
+        return any(self._stage.act(name, "decline", task_sid) for name in here)
+
+    def _is_taken(self, task_sid: str) -> bool:
+        return any(one["sid"] == task_sid and one["assignment_status"] in SERVED for one in self._tasks())
+
+    def _tasks(self) -> list[Json]:
+        tasks: list[Json] = self._stage.report()["tasks"]
+        return tasks
+
     def _accepted(self, task_sid: str, answer: Answer) -> Answer:
         self._anybody("accept", task_sid)
         return answer
@@ -190,7 +210,7 @@ class Conversation:
             if self._waits(answer):  # nobody took it: it is called off
                 stage.cancel(answer)
         elif self._waits(answer):
-            self._anybody("accept", str(stage.invite(answer).task_sid))
+            self._taken(str(stage.invite(answer).task_sid))
         stage.wait(lambda: self._is_over(answer), f"a transfer has no outcome: {body}")
         return str(stage.get(f"transfers/{answer['id']}")["outcome"])
 
@@ -203,8 +223,7 @@ class Conversation:
         return invite.state is State.PENDING and self._status(invite) in ("pending", "reserved")
 
     def _status(self, invite: Invite) -> str:
-        tasks = self._stage.report()["tasks"]
-        return next((str(one["assignment_status"]) for one in tasks if one["sid"] == invite.task_sid), "")
+        return next((str(one["assignment_status"]) for one in self._tasks() if one["sid"] == invite.task_sid), "")
 
     def _anybody(self, act: str, task_sid: str) -> bool:
         """Whoever can, and is not there yet."""
@@ -214,6 +233,6 @@ class Conversation:
         return any(self._stage.act(name, act, task_sid) for name in others)
 
     def _go_home(self) -> None:
-        for task in self._stage.report()["tasks"]:
+        for task in self._tasks():
             if task["assignment_status"] in LIVE_TASK and task["worker"]:
                 self._stage.act(task["worker"], "complete", task["sid"])

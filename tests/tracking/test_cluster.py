@@ -19,6 +19,7 @@ from service.tracking import connection
 from service.tracking.connection import connect, lua
 from service.tracking.records import PARTITIONS, key
 from service.tracking.store import Store
+from tests.flow.acts import NOTHING_WRONG, errand, live_tasks, park, served
 from tests.flow.conftest import RULES
 from tests.flow.world import World
 from tests.tracking import test_idempotency, test_store
@@ -82,7 +83,7 @@ def test_ladder_runs_to_its_end(world: World) -> None:
     world.advance(121)
     world.turn_until(heir, "closed")
     assert world.conversation(conversation)["state"] == "closed"
-    assert world.judge() == {"orphaned": [], "double_invited": [], "closed_under_agent": []}
+    assert world.judge() == NOTHING_WRONG
 
 
 def test_many_conversations_are_accepted(world: World) -> None:
@@ -98,6 +99,19 @@ def test_many_conversations_are_accepted(world: World) -> None:
     for one in made[1:]:
         world.turn_until(one["id"], "closed")
     assert world.judge()["orphaned"] == []
+
+
+def test_parked_conversation_is_woken(world: World) -> None:
+    """Errands wait in a line of their channel, in the partition of its SID."""
+    first = served(world)
+    parked = park(world, first)
+    assert parked.status in (200, 202)
+    world.turn()
+    woken = errand(world, "wake", first)
+    assert woken.status in (200, 202), woken.json
+    world.turn()
+    assert len(live_tasks(world, first)) == 1
+    assert world.judge() == NOTHING_WRONG
 
 
 def test_partitions_lie_on_all_nodes(cluster: Fleet) -> None:

@@ -8,8 +8,8 @@ import redis
 
 from service.errors import StoreUnavailableError
 from service.model import (
-    Entry,
     EMPTY_PLAN,
+    Entry,
     Invite,
     Kind,
     Mode,

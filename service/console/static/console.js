@@ -18,7 +18,7 @@
       width: element.clientWidth, height: element.clientHeight, legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false } }, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       scales: { y: { range: (_, least, most) => [0, Math.max(1, most * 1.15)] } },
-      axes: [{ ...axis, space: 70, values: (_, times) => times.map((time) => new Date(time * 1000).toISOString().slice(11, 16)) }, { ...axis, size: 44 }],
+      axes: [{ ...axis, space: 70, size: 28, values: (_, times) => times.map((time) => new Date(time * 1000).toISOString().slice(11, 16)) }, { ...axis, size: 44 }],
       series: [{}, ...series],
     };
   };

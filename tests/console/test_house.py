@@ -1,0 +1,117 @@
+"""The sentence on the state of the house, and the words for times and numbers."""
+
+import pytest
+
+from service.console.house import BUSY, QUIET, STATES, TROUBLE, House, findings, level_of
+from service.console.now_view import now_view
+from service.console.words import many, moment, span
+from service.model import ErrandState, State
+from service.tracking.census import OPEN_STATES, Counted
+from service.tracking.hours import End, Minute
+
+NOW_MS = 1_700_000_000_000
+
+
+def counted(*, due: int = 0, lag_s: float = 0, caught_s: float | None = 10, **states: tuple[int, float]) -> Counted:
+    """States are given as (how many, age of the oldest in seconds)."""
+    counts = dict.fromkeys(OPEN_STATES, 0) | {name: number for name, (number, _) in states.items()}
+    return Counted(counts, {name: age for name, (_, age) in states.items()}, due, lag_s, caught_s)
+
+
+CASES = {
+    "nothing open": (House(counted()), QUIET, "All is quiet: nobody waits."),
+    "somebody waits": (House(counted(pending=(3, 240))), QUIET, "3 customers wait, the longest for 4 min."),
+    "one waits long": (House(counted(pending=(1, 1200))), BUSY, "1 customer waits, the longest for 20 min."),
+    "store away": (House(None, "no connection"), TROUBLE, "The store does not answer"),
+    "far behind": (House(counted(due=7, lag_s=80)), TROUBLE, "Nobody works on what is due: 7 records wait"),
+    "a little behind": (House(counted(due=2, lag_s=15)), BUSY, "The reconciler is 15 s behind"),
+    "not caught up": (House(counted(caught_s=600)), TROUBLE, "Twilio's events were last read 10 min ago."),
+    "slower catch-up": (House(counted(caught_s=600), catch_up_every_s=300), QUIET, "All is quiet"),
+    "Twilio away": (House(counted(), twilio_fault="no connection"), TROUBLE, "Twilio does not answer us."),
+    "rules broken": (House(counted(), rules_fault="1 fault"), BUSY, "The rules file was changed"),
+    "no rules": (House(counted(), rules_loaded=False), TROUBLE, "No rules could be loaded"),
+    "creates hang": (House(counted(requested=(4, 90))), TROUBLE, "4 invites not made at Twilio yet"),
+    "judgement waits": (House(counted(due=1, lapsed=(2, 400))), BUSY, "2 conversations may be without anybody"),
+    "first start": (House(counted(caught_s=None)), QUIET, "All is quiet"),
+}
+
+
+@pytest.mark.parametrize(("house", "level", "text"), CASES.values(), ids=CASES.keys())
+def test_sentence_tells_the_worst_first(house: House, level: str, text: str) -> None:
+    found = findings(house)
+    assert level_of(found) == level
+    assert found[0].text.startswith(text)
+
+
+def test_customers_are_told_beside_the_trouble() -> None:
+    found = findings(House(counted(pending=(2, 30)), twilio_fault="away"))
+    assert [one.level for one in found] == [TROUBLE, QUIET]
+    assert found[1].text == "2 customers wait, the longest for 30 s."
+
+
+def test_every_state_has_its_words() -> None:
+    assert set(STATES) == {*State, *ErrandState}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (-3, "0 s"), (59.4, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (12_000, "3 h 20 min"),
+     (86_400, "1 d"), (187_200, "2 d 4 h")],
+)  # fmt: skip
+def test_duration_reads_in_two_units(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "text", "away"),
+    [
+        (NOW_MS, "22:13:20", "0 s ago"),
+        (NOW_MS + 90_000, "22:14:50", "in 1 min"),
+        (NOW_MS - 86_400_000, "13 Nov 22:13:20", "1 d ago"),
+    ],
+    ids=["now", "ahead", "yesterday"],
+)
+def test_moment_is_told_in_utc(at_ms: int, text: str, away: str) -> None:
+    told = moment(at_ms, NOW_MS)
+    assert told is not None
+    assert (told["text"], told["away"]) == (text, away)
+
+
+def test_counts_agree_with_their_noun() -> None:
+    assert [many(1, "invite"), many(2000, "invite"), many(2, "it is", "they are")] == [
+        "1 invite",
+        "2,000 invites",
+        "2 they are",
+    ]
+
+
+# -- the page made of it
+
+
+def minute(number: int, waiting: int = 1) -> Minute:
+    return Minute(NOW_MS + number * 60_000, waiting, 2, 0, 0, 120.0, 0.5)
+
+
+def test_line_breaks_where_nobody_counted() -> None:
+    view = now_view(House(counted()), [minute(0), minute(1), minute(10)], [], now_ms=NOW_MS, hours=6)
+    times, waiting, attended = view["charts"][0]["data"]["data"]
+    assert waiting == [1, 1, None, 1]
+    assert attended == [2, 2, None, 2]
+    assert times == sorted(times)
+
+
+def test_chart_is_told_in_words_too() -> None:
+    view = now_view(House(counted()), [minute(0, 3), minute(1, 9), minute(2, 4)], [], now_ms=NOW_MS, hours=6)
+    assert view["charts"][0]["lines"][0] == "waiting now 4, at most 9"
+    assert view["charts"][1]["told"] == "longest wait now 2 min, at most 2 min"
+
+
+def test_ends_keep_their_reason() -> None:
+    end = End(NOW_MS, "iv_00_" + "0" * 32, None, "released", "an agent is on the channel")
+    (shown,) = now_view(House(counted()), [], [end], now_ms=NOW_MS, hours=1)["ends"]
+    assert (shown["how"], shown["why"], shown["sid"]) == ("let go", end.why, end.invite_id)
+
+
+def test_page_without_a_store_still_says_so() -> None:
+    view = now_view(House(None, "no connection"), [], [], now_ms=NOW_MS, hours=6)
+    assert (view["level"], view["tiles"], view["charts"]) == (TROUBLE, [], [])
