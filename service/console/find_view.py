@@ -15,12 +15,24 @@ MOST_CARDS = 40
 MOST_EVENTS = 400
 _HOLDING = (State.REQUESTED, State.PENDING, State.ACCEPTED)
 
-# The history's words → what people read. Others are shown as they are.
+# The history's words, which are signals of ours or types of TaskRouter's events → what people read.
 WORDS = {
     "asked": "asked for",
     "created": "task made at Twilio",
+    "task.created": "task made at Twilio",
+    "workflow.entered": "entered its workflow",
+    "workflow.target-matched": "a target of the workflow matched",
+    "task-queue.entered": "entered a queue",
+    "reservation.created": "rang at an agent",
+    "reservation.accepted": "an agent accepted",
     "accepted": "an agent accepted",
     "completed": "the task was completed",
+    "task.completed": "the task was completed",
+    "task.canceled": "the task was canceled",
+    "task.deleted": "the task was deleted",
+    "task.system-deleted": "Twilio deleted the task",
+    "workflow.timeout": "the workflow gave up",
+    "workflow.skipped": "no target of the workflow fitted",
     "lapsed": "ended with nobody having come",
     "refused": "refused",
     "closed": "conversation closed",
@@ -119,12 +131,17 @@ def _events(records: Sequence[Invite | Errand], now_ms: int) -> list[dict[str, A
         {
             "at": moment(entry.at_ms, now_ms),
             "state": entry.state,
-            "what": WORDS.get(entry.what, entry.what),
+            "what": _words(entry.what),
             "id": one.id,
             "record": f"errand: {one.kind}" if isinstance(one, Errand) else str(one.kind),
         }
         for entry, one in lines[-MOST_EVENTS:]
     ]
+
+
+def _words(what: str) -> str:
+    first, _, rest = what.partition(" ")
+    return f"{WORDS[first]} {rest}".strip() if first in WORDS else what
 
 
 def several(found: Found, *, now_ms: int) -> list[dict[str, Any]]:

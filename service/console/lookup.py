@@ -8,7 +8,7 @@ from service.model import Errand, Invite
 from service.tracking.errand_records import is_errand_id
 from service.tracking.records import is_invite_id
 
-MOST_SEARCHED = 5000  # records, newest first, where no index knows a SID
+MOST_SEARCHED = 4000  # records, newest first, where no index knows a SID
 MOST_FOUND = 50
 LONGEST = 4000  # characters of what is pasted
 

@@ -15,7 +15,7 @@ from service.tracking.errand_records import is_errand_id
 from service.tracking.openings import Row
 
 PAGE = 50
-MOST_LOOKED_AT = 600  # records read for one page where a filter passes few of them
+MOST_LOOKED_AT = 400  # records read for one page where a filter passes few of them
 
 # The choices of the filter: a word and the states that it stands for.
 GROUPS: Mapping[str, tuple[str, ...]] = {

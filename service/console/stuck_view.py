@@ -13,7 +13,7 @@ from service.console.words import span
 from service.model import Errand, ErrandState, Invite, State
 from service.tracking.census import OPEN_STATES
 
-LOOKED_AT = 120  # records a state, the oldest ones, for the page
+LOOKED_AT = 100  # records a state, the oldest ones, for the page
 RETRIED = 1000  # and for a bulk retry
 SAMPLE = 5
 REFUSED_LOOKED_AT, REFUSED_SHOWN = 1000, 25

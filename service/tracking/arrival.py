@@ -84,7 +84,7 @@ def _invite_id(store: Store, event: TaskEvent, task_sid: str, thread: Thread | N
 def _move(store: Store, invite_id: str, event: TaskEvent, thread: Thread | None, pace: Pace) -> Outcome:
     signal = EVENT_SIGNALS[event.type]
     kind = Kind.TRANSFER if event.attributes.get("router_kind") == Kind.TRANSFER else Kind.ADOPTED
-    fields = {"task_sid": event.task_sid or ""} | _thread_fields(thread)
+    fields = {"task_sid": event.task_sid or "", "trouble": ""} | _thread_fields(thread)
     if signal in ("lapsed", "completed"):
         fields["ended_at_ms"] = str(event.at_ms)
     if signal == "lapsed":

@@ -22,5 +22,7 @@ def running(embedded: EmbeddedStore, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def world(running: World, client: "redis.Redis") -> World:
     """As at the start: the local Twilio, and an empty store."""
+    running.advance(0)  # until no callback of the test before is on its way
     running.control("POST", "reset")
+    client.flushall()
     return running

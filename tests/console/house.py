@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import time
 from hashlib import scrypt
 from urllib.parse import urljoin
 
@@ -10,7 +11,7 @@ import requests
 from service.model import Invite, Kind, Plan, Route, RoutingRequest, State
 from service.tracking.records import new_invite_id
 from tests.conftest import sid
-from tests.flow.world import World
+from tests.flow.world import PATIENCE_S, Answer, World
 
 PASSWORD, LOOKING = "correct-horse-battery", "only-looking-please"
 
@@ -91,10 +92,10 @@ def stuck_invite(world: World, number: int, *, trouble: str) -> str:
     return invite.id
 
 
-def crowd(world: World, count: int) -> None:
+def crowd(world: World, count: int, *, start: int = 0) -> None:
     """So many pending invites, written without Twilio."""
     store = world.reconciler.parts.store
-    for number in range(count):
+    for number in range(start, start + count):
         conversation = sid("CH", 0xC0000 + number)
         route = Route(sid("WW", 1), "transfers", sid("WQ", 2), "billing", priority=20, timeout_s=600)
         invite = Invite(
@@ -104,3 +105,18 @@ def crowd(world: World, count: int) -> None:
             channel_sid=sid("UO", number), interaction_sid=sid("KD", number), task_sid=sid("WT", number),
         )  # fmt: skip
         store.create(invite, due_in_s=3600)
+
+
+def attended(world: World) -> Answer:
+    """An escalation that an agent has accepted: whoever it rings at."""
+    made = world.escalate(world.customer()["conversation_sid"])
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        for name in world.info["workers"]:
+            try:
+                world.agent(name, "accept", task_sid=str(made["task_sid"]))
+            except AssertionError:  # it rings at somebody else
+                continue
+            return world.await_state(made["id"], "accepted")
+        time.sleep(0.1)
+    raise AssertionError("it rings at nobody")

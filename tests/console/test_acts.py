@@ -1,13 +1,12 @@
 """What an operator does: previewed, done the way an app's call is, and written into the audit trail."""
 
 import re
-import time
 
 import pytest
 
 from service.model import Route, State
-from tests.console.house import Visitor, stuck_invite
-from tests.flow.world import PATIENCE_S, Answer, World
+from tests.console.house import Visitor, attended, stuck_invite
+from tests.flow.world import Answer, World
 
 pytestmark = pytest.mark.xdist_group("console")
 
@@ -25,21 +24,6 @@ def cleared(world: World) -> World:
     for one in waiting_now:
         world.post(f"invites/{one['id']}/cancel", {})
     return world
-
-
-def attended(world: World) -> Answer:
-    """An invite that an agent has accepted: whoever it rings at."""
-    made = waiting(cleared(world))
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        for name in world.info["workers"]:
-            try:
-                world.agent(name, "accept", task_sid=str(made["task_sid"]))
-                return world.await_state(made["id"], "accepted")
-            except AssertionError:
-                continue
-        assert time.monotonic() < deadline, "it rings at nobody"
-        time.sleep(0.1)
 
 
 def story(world: World, conversation_sid: object) -> list[dict]:  # type: ignore[type-arg]  # free-form JSON
@@ -114,7 +98,7 @@ def test_end_closes_the_conversation(operator: Visitor, world: World) -> None:
 
 
 def test_parked_conversation_is_woken(operator: Visitor, world: World) -> None:
-    made = attended(world)
+    made = attended(cleared(world))
     worker = world.invite(made["id"])["worker_sid"]
     parked = world.post(f"conversations/{made['conversation_sid']}/park", {"from": {"worker_sid": worker}})
     assert parked["state"] == "parked"
@@ -162,7 +146,7 @@ def test_what_is_not_there_is_told(operator: Visitor, act: str, on: str, status:
 
 
 def test_late_cancel_is_told_and_noted(operator: Visitor, world: World) -> None:
-    made = attended(world)
+    made = attended(cleared(world))
     answer = operator.post("act", act="cancel", on=str(made["id"]))
     assert answer.status_code == 409
     assert "It is with an agent by now" in answer.text

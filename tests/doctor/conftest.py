@@ -37,7 +37,9 @@ def running(embedded: EmbeddedStore, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def world(running: World, client: "redis.Redis") -> World:
     """As at the start: the local Twilio, and a store that knows of one catch-up."""
+    running.advance(0)  # until no callback of the test before is on its way
     running.control("POST", "reset")
+    client.flushall()
     running.catch_up()
     running.reconciler.parts.notes.write_names(running.reconciler.parts.taskrouter.names())
     return running

@@ -33,7 +33,7 @@ def test_wheel_holds_every_service_file(repository: Path, wheel: zipfile.ZipFile
     assert on_disk(repository, under="service") <= set(wheel.namelist())
 
 
-@pytest.mark.parametrize("suffix", [".lua", ".css", ".js"])
+@pytest.mark.parametrize("suffix", [".lua", ".css", ".js", ".toml"])
 def test_wheel_holds_scripts_and_pages(wheel: zipfile.ZipFile, suffix: str) -> None:
     assert [name for name in wheel.namelist() if name.endswith(suffix)] != []
 

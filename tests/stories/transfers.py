@@ -165,8 +165,8 @@ class Conversation:
         """Whoever is asked replies; a customer whose agent has gone for a queue is always taken in the end."""
         stage = self._stage
         task_sid = stage.ringing(answer)
-        if body["release"] == "queued" and reply not in ("accept", "decline"):
-            reply = "accept"
+        if body["release"] == "queued" and not (reply == "decline" and "everyone" in str(body["to"])):
+            reply = "accept"  # else there may be nobody left who could take it
         if reply == "decline":
             self._anybody("decline", task_sid)
         if reply == "ring out":
@@ -181,12 +181,14 @@ class Conversation:
         self._tally.count(f"outcome: {self._outcome(body, answer)}")
 
     def _taken(self, task_sid: str) -> None:
-        """Somebody takes it; where it rings at one who has come meanwhile, it is declined first."""
+        """Somebody takes it. Where it rings at one who has come meanwhile, that one declines."""
 
-        def tried() -> bool:
-            return self._anybody("accept", task_sid) or self._decline_here(task_sid)
+        def taken() -> bool:
+            if not self._anybody("accept", task_sid):
+                self._decline_here(task_sid)
+            return self._is_taken(task_sid)
 
-        self._stage.wait(lambda: tried() and self._is_taken(task_sid), "nobody can take a task")
+        self._stage.wait(taken, "nobody can take a task")
 
     def _decline_here(self, task_sid: str) -> bool:
         here = self._stage.agents()
@@ -209,10 +211,17 @@ class Conversation:
             stage.wait(lambda: self._is_over(answer) or self._waits(answer), "neither waits nor has an outcome")
             if self._waits(answer):  # nobody took it: it is called off
                 stage.cancel(answer)
-        elif self._waits(answer):
-            self._taken(str(stage.invite(answer).task_sid))
+        elif self._waits(answer) and not self._anybody("accept", str(stage.invite(answer).task_sid)):
+            self._last_resort(answer)
         stage.wait(lambda: self._is_over(answer), f"a transfer has no outcome: {body}")
         return str(stage.get(f"transfers/{answer['id']}")["outcome"])
+
+    def _last_resort(self, answer: Answer) -> None:
+        """Nobody else can take it: it is called off where somebody is with the customer, else somebody has to."""
+        if self._stage.agents():
+            self._stage.cancel(answer)
+        else:
+            self._taken(str(self._stage.invite(answer).task_sid))
 
     def _is_over(self, answer: Answer) -> bool:
         invite = self._stage.invite(answer)
