@@ -1,5 +1,6 @@
 """The console's blueprint: the pages that only show, the vendored files, and what is shown when something is broken."""
 
+import re
 import time
 import traceback
 from datetime import UTC, datetime
@@ -45,6 +46,7 @@ VIEWS = (
 _FRESH_S = 3600
 _ENDS_SHOWN = 12
 _USUAL_HOURS = 6
+_DONE = re.compile(r"[a-z0-9: ]{1,40}")
 
 
 def console(office: Office) -> Blueprint:
@@ -79,7 +81,7 @@ def _install_views(blue: Blueprint, office: Office) -> None:
 
     @blue.get("/stuck")
     def stuck() -> str:
-        return render_template("console/stuck.html", view=stuck_view(office))
+        return render_template("console/stuck.html", view=stuck_view(office), done=_done())
 
     @blue.get("/system")
     def system() -> str:
@@ -139,9 +141,10 @@ def _strict(state: BlueprintSetupState) -> None:
 
 
 def _everywhere(office: Office) -> dict[str, Any]:
+    session = g.get("console_session")  # none where something broke before the guard was asked
     return {
         "person": g.get("console_person"),
-        "token": g.console_session.token,
+        "token": session.token if session else "",
         "by_password": office.access.by_password,
         "views": VIEWS,
         "here": (request.endpoint or "").removeprefix("console.").removeprefix("try_").rstrip("_"),
@@ -183,7 +186,9 @@ def _found(office: Office, text: str) -> dict[str, Any]:
 
 
 def _done() -> str:
-    return request.args.get("done", "")[:60]
+    """What has just been done, in words of ours: whatever else an address holds is not shown."""
+    word = request.args.get("done", "")
+    return word if _DONE.fullmatch(word) else ""
 
 
 def _rules(office: Office) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from hashlib import scrypt
 from urllib.parse import urljoin
 
@@ -60,7 +61,7 @@ class Visitor:
         self.base = f"{world.url}/console/"
         self.http = requests.Session()
 
-    def get(self, path: str, *, follow: bool = True, **headers: str) -> requests.Response:
+    def get(self, path: str, *, follow: bool = True, headers: Mapping[str, str] | None = None) -> requests.Response:
         """A page."""
         return self.http.get(urljoin(self.base, path), headers=headers, allow_redirects=follow, timeout=30)
 
@@ -70,14 +71,14 @@ class Visitor:
         assert found, path
         return found[1]
 
-    def post(self, path: str, *, token: str | None = None, follow: bool = False, **fields: str) -> requests.Response:
-        """A form, sent with a token."""
+    def post(self, path: str, token: str | None = None, /, **fields: str) -> requests.Response:
+        """A form, sent with a token; by itself it takes one from a page."""
         body = {"token": self.token("rules") if token is None else token, **fields}
-        return self.http.post(urljoin(self.base, path), data=body, allow_redirects=follow, timeout=30)
+        return self.http.post(urljoin(self.base, path), data=body, allow_redirects=False, timeout=30)
 
     def sign_in(self, password: str = PASSWORD, **fields: str) -> requests.Response:
         """Sign in with a password."""
-        return self.post("sign-in", token=self.token(), password=password, **fields)
+        return self.post("sign-in", self.token(), password=password, **fields)
 
 
 def stuck_invite(world: World, number: int, *, trouble: str) -> str:

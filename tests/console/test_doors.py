@@ -41,8 +41,14 @@ def test_stranger_is_sent_to_sign_in(stranger: Visitor, page: str) -> None:
 
 
 def test_polling_page_is_sent_there_as_a_whole(stranger: Visitor) -> None:
-    answer = stranger.get("now", follow=False, **{"HX-Request": "true"})
+    answer = stranger.get("now", follow=False, headers={"HX-Request": "true"})
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "sign-in")
+
+
+@pytest.mark.parametrize("path", ["", "/", "/now"])
+def test_stranger_finds_the_way_in(stranger: Visitor, world: World, path: str) -> None:
+    answer = stranger.http.get(f"{world.url}/console{path}", timeout=20)
+    assert (answer.status_code, answer.url.split("?")[0]) == (200, f"{world.url}/console/sign-in")
 
 
 def test_console_leads_to_now(operator: Visitor, world: World) -> None:
@@ -116,7 +122,7 @@ def test_cookie_is_secure_behind_https(build: Callable[..., World]) -> None:
 @pytest.mark.parametrize("form", [*FORMS, "sign-in"])
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_form_without_its_token_is_refused(operator: Visitor, form: str, token: str) -> None:
-    answer = operator.post(form, token=token, password=PASSWORD)
+    answer = operator.post(form, token, password=PASSWORD)
     assert answer.status_code == 403
     assert "This form is too old" in answer.text
 
@@ -124,7 +130,7 @@ def test_form_without_its_token_is_refused(operator: Visitor, form: str, token: 
 def test_token_of_another_session_is_refused(operator: Visitor, world: World) -> None:
     other = Visitor(world)
     other.sign_in()
-    assert operator.post("rules", token=other.token("rules")).status_code == 403
+    assert operator.post("rules", other.token("rules")).status_code == 403
 
 
 def test_huge_form_is_refused(operator: Visitor) -> None:
@@ -192,13 +198,13 @@ def test_proxy_lets_people_in(build: Callable[..., World]) -> None:
     world = build(CONSOLE_USER_HEADER="X-User", CONSOLE_USER_HEADER_TRUSTED="yes", CONSOLE_OPERATORS="ada")
     visitor = Visitor(world)
     assert visitor.get("now").status_code == 403
-    assert "ada" in visitor.get("now", **{"X-User": "ada"}).text
-    assert "(looking)" in visitor.get("now", **{"X-User": "eve"}).text
-    assert visitor.get("now", **{"X-User": "<script>"}).status_code == 403
+    assert "ada" in visitor.get("now", headers={"X-User": "ada"}).text
+    assert "(looking)" in visitor.get("now", headers={"X-User": "eve"}).text
+    assert visitor.get("now", headers={"X-User": "<script>"}).status_code == 403
 
 
 def test_header_is_not_believed_without_the_switch(stranger: Visitor) -> None:
-    assert stranger.get("now", follow=False, **{"X-User": "ada"}).status_code == 303
+    assert stranger.get("now", follow=False, headers={"X-User": "ada"}).status_code == 303
 
 
 def test_readonly_password_alone_opens_no_acts(build: Callable[..., World]) -> None:

@@ -174,11 +174,16 @@ def test_customers_words_are_on_no_page(operator: Visitor, world: World) -> None
 @pytest.mark.parametrize("text", ["<img src=x onerror=alert(1)>", '"><script>alert(1)</script>', "{{ 7 * 7 }}"])
 def test_nothing_stored_is_taken_for_markup(operator: Visitor, world: World, text: str) -> None:
     stuck_invite(world, 3000 + len(text), trouble=text)
-    for page in ("stuck", "open?state=requested&order=newest", "stuck?done=" + text, "find?done=" + text):
+    for page in ("stuck", "open?state=requested&order=newest"):
         shown = operator.get(page).text
-        assert text not in shown.replace("{{ 7 * 7 }}", "") or text.startswith("{{")
-        assert "<img src=x" not in shown
-        assert "49" not in shown or "{{" not in text or "{{ 7 * 7 }}" in shown
+        assert text in html.unescape(shown)
+        assert "<" not in text or text not in shown
+
+
+def test_address_puts_no_words_into_our_mouth(operator: Visitor) -> None:
+    assert "Done: 8 due now." in operator.get("stuck?done=8+due+now").text
+    for page in ("stuck", "find"):
+        assert "Call" not in operator.get(f"{page}?done=Call+0123+now!").text
 
 
 def test_pages_hold_no_script_or_style_of_their_own(operator: Visitor, waiting: Answer) -> None:

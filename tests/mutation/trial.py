@@ -11,6 +11,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,8 +69,9 @@ class Reach:
         wanted = range(mutant.line, mutant.last_line + 1)
         found: set[str] = set().union(*(lines.get(line, set()) for line in wanted))
         found = found or lines.get(mutant.statement_line, set())
-        if not any("::" in one for one in found):  # it runs when the module is imported
+        if not _has_tests(found):  # it runs when the module is imported
             found = set().union(*lines.values())
+            found = found if _has_tests(found) else set(self.tests)
         files = {_file(one) for one in found}
         tests = [test for test in self.tests if _file(test) in files]
         return sorted(tests, key=lambda test: (test not in found, self.seconds.get(test, 0.0), test)), found
@@ -191,6 +193,10 @@ def _noticed(mutant: Mutant, source: str, rounds: Sequence[Sequence[str]]) -> in
     return next((code for code in codes if code != 0), 0)
 
 
+def _has_tests(found: set[str]) -> bool:
+    return any("::" in one for one in found)
+
+
 def _file(test: str) -> str:
     return test.partition("::")[0]
 
@@ -207,6 +213,7 @@ def _in_child(work: Callable[[], object], *, limit_s: float) -> object:
     if child == 0:
         os.close(read)
         os.setsid()  # so that servers that tests start can be ended with it
+        _end_alone_after(limit_s + LONGEST_S)
         with os.fdopen(write, "wb") as out:
             pickle.dump(_answer(work), out)
         os._exit(0)
@@ -218,6 +225,13 @@ def _in_child(work: Callable[[], object], *, limit_s: float) -> object:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def _end_alone_after(seconds: float) -> None:
+    """Should whoever waits for this process have died, it is not to hang on for ever."""
+    alarm = threading.Timer(seconds, os._exit, [1])  # SIGALRM belongs to the time-outs of pytest
+    alarm.daemon = True
+    alarm.start()
 
 
 def _answer(work: Callable[[], object]) -> object:

@@ -128,3 +128,12 @@ WEEKS = {
 @pytest.mark.parametrize(("week", "opens"), WEEKS.values(), ids=WEEKS)
 def test_week_opens_if_it_is_ever_closed(week: tuple[tuple[Span, ...], ...], opens: bool) -> None:
     assert Calendar(BERLIN, week).opens_weekly is opens
+
+
+LOOKED_AHEAD = {"last-day": (date(2027, 12, 29), True), "day-after": (date(2027, 12, 30), False)}
+
+
+@pytest.mark.parametrize(("opens", "found"), LOOKED_AHEAD.values(), ids=LOOKED_AHEAD)
+def test_opening_is_looked_for_on_400_days(opens: date, found: bool) -> None:
+    rarely = calendar(zone=ZoneInfo("UTC"), dates={opens: OFFICE})
+    assert (rarely.opens_at(datetime(2026, 11, 25, tzinfo=UTC)) is not None) is found

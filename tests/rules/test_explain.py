@@ -28,6 +28,12 @@ def test_trace_shows_values_by_name() -> None:
     assert trace.seen == (("n", "3"), ("deep.key", "null"))
 
 
+@pytest.mark.parametrize("joint", ["AND", "OR"])
+def test_trace_of_a_whole_has_the_whole_text(joint: str) -> None:
+    text = f"n > 9 {joint} tier == 'gold'"
+    assert compile_expression(f"({text})").explain(FACTS).text == text
+
+
 def test_trace_leaves_out_what_was_not_looked_at() -> None:
     trace = compile_expression("n > 9 AND tier == 'gold'").explain(FACTS)
     assert [part.text for part in trace.parts] == ["n > 9"]

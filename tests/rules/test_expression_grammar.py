@@ -90,16 +90,16 @@ FAULTY: dict[str, tuple[Dialect, str, int, int, str]] = {
     "index-not-closed": ("rules", "a[1 == 1", 1, 1, "whole number"),
     "number-with-letters": ("rules", "a == 12abc", 5, 3, "a text needs quotes"),
     "number-too-large": ("rules", f"a == {'9' * 400}.0", 5, 402, "too large"),
-    "foreign-and": ("rules", "a == 1 && b == 1", 7, 2, "did you mean AND"),
-    "foreign-and-single": ("rules", "a == 1 & b == 1", 7, 1, "& is not understood; did you mean AND"),
-    "foreign-or-single": ("rules", "a == 1 | b == 1", 7, 1, "| is not understood; did you mean OR"),
-    "foreign-not": ("rules", "!a", 0, 1, "! is not understood; did you mean !="),
+    "foreign-and": ("rules", "a == 1 && b == 1", 7, 2, "did you mean AND?"),
+    "foreign-and-single": ("rules", "a == 1 & b == 1", 7, 1, "& is not understood; did you mean AND?"),
+    "foreign-or-single": ("rules", "a == 1 | b == 1", 7, 1, "| is not understood; did you mean OR?"),
+    "foreign-not": ("rules", "!a", 0, 1, "! is not understood; did you mean !=?"),
     **{
         f"operand-{word}": ("rules", f"{word} == 1", 0, len(word), "cannot stand here")
         for word in ("AND", "OR", "IN", "CONTAINS", "MATCHES")
     },
-    "foreign-or": ("rules", "a == 1 || b == 1", 7, 2, "did you mean OR"),
-    "foreign-unequal": ("rules", "a <> 1", 2, 2, "did you mean !="),
+    "foreign-or": ("rules", "a == 1 || b == 1", 7, 2, "did you mean OR?"),
+    "foreign-unequal": ("rules", "a <> 1", 2, 2, "did you mean !=?"),
     "curly-quotes": ("rules", "a == \u201cx\u201d", 5, 1, "this quote"),
     "strange-character": ("rules", "a == #", 5, 1, "not understood here"),
     "keyword-as-operand": ("rules", "HAS == 1", 0, 3, "cannot stand here"),

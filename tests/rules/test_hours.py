@@ -59,7 +59,7 @@ FAULTY = {
     "span-odd": ("calendars: {a: {timezone: UTC, week: {mon: 8-17}}}", 3, 44, "a time span such as 08:00-17:30"),
     "span-number": ("calendars: {a: {timezone: UTC, week: {mon: 8}}}", 3, 44, "week must be days"),
     "span-hour": ("calendars: {a: {timezone: UTC, week: {mon: 24:00-25:00}}}", 3, 44, "all day is 00:00-24:00"),
-    "span-minute": ("calendars: {a: {timezone: UTC, week: {mon: 08:60-09:00}}}", 3, 44, "a time span"),
+    "span-minute": ("calendars: {a: {timezone: UTC, week: {mon: 08:60-10:00}}}", 3, 44, "a time span"),
     "span-to-minute": ("calendars: {a: {timezone: UTC, week: {mon: 08:00-09:60}}}", 3, 44, "a time span"),
     "span-past-midnight": ("calendars: {a: {timezone: UTC, week: {mon: 08:00-24:30}}}", 3, 44, "a time span"),
     "span-empty": ("calendars: {a: {timezone: UTC, week: {mon: 08:00-08:00}}}", 3, 44, "all day is 00:00-24:00"),

@@ -189,7 +189,7 @@ def test_warnings_come_in_the_order_of_the_file() -> None:
 
 
 def test_suspicion_covers_what_it_is_about() -> None:
-    text = rule("attributes.a == 1 OR attributes.b == 1 AND attributes.c == 1")
+    text = rule("attributes.a == 1 OR attributes.b == 1 AND attributes.c == 1 OR attributes.d == 1")
     (fault,) = lint(parse_rules(HEAD + text))
     assert fault.source_line[fault.column - 1 :][: fault.length] == "attributes.b == 1 AND attributes.c == 1"
 
@@ -197,6 +197,7 @@ def test_suspicion_covers_what_it_is_about() -> None:
 def test_ways_that_are_too_many_are_not_counted_out() -> None:
     both = [f"(a{n} == 1 OR b{n} == 1)" for n in range(40)]
     assert len(alternatives(compile_expression(" AND ".join(both[:6])).tree)) == 64
+    assert len(alternatives(compile_expression(" AND ".join(both[:7])).tree)) == 1
     assert len(alternatives(compile_expression(" AND ".join(both)).tree)) == 1
 
 

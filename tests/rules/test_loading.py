@@ -122,8 +122,9 @@ def test_file_of_just_that_size_is_read(path: Path) -> None:
 
 def test_mark_at_the_beginning_moves_no_place(path: Path) -> None:
     path.write_text("\ufeff{version: 1, default: {workflow: w}, via: 5}\n")
-    with pytest.raises(RulesError, match=r"rules.yaml:1:43: via must be"):
+    with pytest.raises(RulesError, match=r"rules.yaml:1:43: via must be") as caught:
         RulesFile(path).load(now_ms=1)
+    assert caught.value.faults[0].source_line.startswith("{version")
 
 
 def test_first_load_raises_on_faults(path: Path) -> None:

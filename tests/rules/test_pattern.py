@@ -26,6 +26,7 @@ FITTING = {
     "set-without": ("[^a-c]", ["d"], ["a"]),
     "set-with-its-own-end": ("[]a]", ["]", "a"], ["b"]),
     "set-with-hyphen": ("[a-]", ["-", "a"], ["b"]),
+    "mark-without-a-meaning": ("a·b", ["a·b"], ["ab"]),
     "set-with-hyphen-before-more": ("[a-]b", ["-b", "ab"], ["a-b", "b"]),
     "set-without-and-its-own-mark": ("[^a]", ["^", "b"], ["a"]),
     "groups-as-deep-as-can-be": ("(" * 16 + "a" + ")" * 16, ["a"], ["aa"]),

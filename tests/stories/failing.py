@@ -18,7 +18,9 @@ KINDS: dict[str, Json] = {
     "reset before": {"reset": True, "when": "before"},
     "reset after": {"reset": True, "when": "after"},
     "429 before": {"status": 429, "when": "before", "headers": {"Retry-After": "1"}},
+    "lost, deaf": {"reset": True, "when": "after"},
 }
+DEAF = "lost, deaf"  # and no callback of the whole story arrives: what became of the call has to be looked for
 MOST_ALIKE = 6  # of many calls that are alike (eight invites at once are looked at again and again) so many are tried
 _SID = re.compile(r"([A-Z]{2})[0-9a-f]{32}")
 
@@ -66,6 +68,8 @@ def run(rig: Rig, story: Story, call: Call, kind: str) -> Run:
 
     def spoil(stage: Stage) -> None:
         placed.append(str(rig.control("POST", "faults", call.fault(kind))["id"]))
+        if kind == DEAF:
+            rig.control("POST", "callbacks", {"lost": True})
 
     began, fault = time.monotonic(), ""
     try:

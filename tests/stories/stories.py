@@ -119,6 +119,9 @@ def _alice_has_left(stage: Stage) -> None:
 
 
 def _both_leave(stage: Stage) -> None:
+    """Neither has gone by the time the other one is looked at."""
+    slow = {"match": "POST */Participants/UT*", "delay_s": 0.2, "when": "before", "times": 2}
+    stage.rig.control("POST", "faults", slow)
     together(lambda: stage.leave("alice"), lambda: stage.leave("bob"))
 
 

@@ -13,7 +13,7 @@ from tests.stories.table import Run, table, told
 pytestmark = [pytest.mark.xdist_group("killed-stories"), pytest.mark.timeout(180)]
 
 LET_GO = "POST /v1/Interactions/KD/Channels/UO/Participants/UT"
-SAMPLE = [("cold to worker, accepted", "killed after", "reconcile"), ("both leave at once", "killed before", "web")]
+SAMPLE = [("cold to worker, accepted", "killed after", "reconcile"), ("warm, then leave", "killed before", "web")]
 
 
 @pytest.fixture(scope="module")

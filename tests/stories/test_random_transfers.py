@@ -40,7 +40,7 @@ def test_sixty_transfers_leave_nobody_alone(own_store: EmbeddedStore, rules_file
 
 def test_release_at_once_is_seen_as_a_gap(own_store: EmbeddedStore, rules_file: Path) -> None:
     """The measure has teeth: an agent who goes before anybody has come leaves a gap where nobody comes."""
-    order = Order(transfers=6, seed=1, releases=("immediately",), replies=("ring out",))
+    order = Order(transfers=12, seed=1, releases=("immediately",), replies=("ring out",))
     assert carried_out(order, own_store, rules_file).alone_ms > 0
 
 

@@ -17,8 +17,8 @@ CANCEL = "POST /v1/Workspaces/WS/Tasks/WT"
 # One cell for each row of the whole table. The number is that among the story's calls of this kind, from 0.
 SAMPLE = {
     "cold to worker, accepted": (LET_GO, 0, "500 after"),
-    "cold to worker, declined": (INVITE, 0, "reset after"),
-    "cold to worker, rung out": (INVITE, 0, "500 before"),
+    "cold to worker, declined": (INVITE, 0, "lost, deaf"),
+    "cold to worker, rung out": (INVITE, 0, "reset after"),
     "cold to queue": (LET_GO, 0, "reset before"),
     "warm, then leave": (LET_GO, 0, "429 before"),
     "both leave at once": (LET_GO, 0, "reset after"),
@@ -26,11 +26,11 @@ SAMPLE = {
     "cancel during accept": (CANCEL, 0, "reset before"),
     "cancel after accept": (LOOK, 2, "500 before"),
     "last agent removed": (INVITE, 0, "500 after"),
-    "end with an invite in flight": (f"POST {CHANNEL}", 0, "reset after"),
+    "end with an invite in flight": (INVITE, 0, "500 before"),
     "park, woken by message": ("POST /v1/Conversations/CH/Webhooks", 0, "500 after"),
     "park, woken by timer": ("DELETE /v1/Conversations/CH/Webhooks/WH", 0, "reset before"),
     "park, wake refused": ("POST /v1/Conversations/CH", 0, "429 before"),
-    "eight warm invites at once": (INVITE, 4, "reset after"),
+    "eight warm invites at once": (INVITE, 4, "lost, deaf"),
 }
 
 
