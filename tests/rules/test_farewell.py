@@ -45,7 +45,12 @@ FAULTY = {
     "unknown-calendar": ("a {opens_at:suport}", 7, 16, "did you mean 'support'"),
     "stray-bracket": ("a } b", 7, 16, "written twice"),
     "not-closed": ("a {opens_at:support", 7, 16, "written twice"),
-    "odd-form": ("a {opens_at:support:%Q}", 7, 16, "% may be followed by one of d, m"),
+    "odd-form": (
+        "a {opens_at:support:%Q}",
+        7,
+        16,
+        "% may be followed by one of d, m, y, Y, H, I, M, p, A, a, B, b, Z\n",
+    ),
     "form-ends-in-percent": ("{opens_at:support:%}", 7, 14, "% may be followed by"),
     "never-opens": ("{opens_at:always}", 7, 13, "has no moment at which it opens"),
 }
@@ -66,7 +71,7 @@ def test_mistake_is_found_in_its_place(text: str, line: int, column: int, said: 
     with pytest.raises(RulesError) as caught:
         parse_rules(f"{HEAD}  farewell: '{text}'")
     (fault,) = caught.value.faults
-    assert said in fault.message
+    assert said in f"{fault.message}\n"
     assert (fault.line, fault.column, fault.length) == (line, column, LENGTHS.get(text, 1))
 
 

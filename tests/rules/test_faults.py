@@ -34,6 +34,11 @@ def test_faults_come_in_the_order_of_the_file() -> None:
     assert str(error) == "r:2:3: a\nr:2:7: b\nr:9:1: c"
 
 
+def test_only_the_end_of_a_line_is_left_out() -> None:
+    assert source_of("a·\r\nb \n", "r").line(1) == "a·"
+    assert source_of("a·\r\nb \n", "r").line(2) == "b "
+
+
 def test_summary_shows_ten_places_at_most() -> None:
     error = RulesError([Fault("r", number, 1, "c") for number in range(1, 13)])
     assert error.summary == "12 faults in the rules file, at " + ", ".join(f"{number}:1" for number in range(1, 11))

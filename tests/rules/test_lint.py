@@ -215,6 +215,13 @@ def test_warnings_are_shown_with_carets(tmp_path: Path) -> None:
     assert text.endswith(f"1 warning in {path}\n")
 
 
+def test_warnings_stand_below_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(HEAD + rule("attributes.a != 1") + rule("attributes.b != 1", name="b"))
+    one, two = lint(parse_rules(path.read_text(), file=path.name))
+    assert lint_text(path) == (1, f"{one}\n{two}\n\n2 warnings in {path}\n")
+
+
 def test_faulty_file_is_not_linted(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text("version: 1")
