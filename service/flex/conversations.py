@@ -21,10 +21,13 @@ _ON_MESSAGE = "onMessageAdded"
 
 @dataclass(frozen=True)
 class Talk:
-    """A conversation: ``state`` is initializing, active, inactive or closed."""
+    """A conversation: ``state`` is initializing, active, inactive or closed. ``readable`` is False if it has
+    attributes that cannot be read: writing any would lose them.
+    """
 
     state: str
     attributes: Mapping[str, object]
+    readable: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ class Conversations:
         try:
             with twilio_faults("fetch conversation"):
                 found = self._conversations(conversation_sid).fetch()
-                return Talk(str(found.state), parse_attributes(found.attributes))
+                attributes = parse_attributes(found.attributes)
+                readable = bool(attributes) or (found.attributes or "{}") == "{}"
+                return Talk(str(found.state), attributes, readable)
         except TwilioRefusedError as error:
             if error.twilio_status == GONE:
                 return None

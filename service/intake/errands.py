@@ -81,7 +81,8 @@ def wake_parked(desk: Desk, wanted: ErrandRequest, named: Named) -> Errand:
     ConflictError (not parked) or ForbiddenError (an agent who has not parked it).
     """
     parks = [one for one in desk.parts.errands.of_anchor(named.conversation_sid) if one.kind is ErrandKind.PARK]
-    errand = parks[-1] if parks else None
+    resting = [one for one in parks if one.state in (ErrandState.PARKED, ErrandState.WAKING)]
+    errand = next(reversed(resting or parks), None)  # a later park may have been refused
     if errand and wanted.idempotency_key:
         errand = _of_key(desk, wanted, errand, named)
     by_key = errand is not None and wanted.idempotency_key is not None and errand.outcome == "woken"

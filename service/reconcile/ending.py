@@ -5,7 +5,7 @@ from service.model import Errand, ErrandState, Invite, State
 from service.reconcile.cancel import cancel
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
-from service.reconcile.settling import OVER, invites_of, settle
+from service.reconcile.settling import invites_of, is_over, settle
 
 _IN_FLIGHT_S = 2.0
 _OPEN = (State.REQUESTED, State.PENDING, State.LAPSED)
@@ -44,7 +44,7 @@ def _close_channel(parts: Parts, errand: Errand) -> None:
     try:
         parts.gateway.close_channel(errand.interaction_sid, errand.channel_sid, wrapup=errand.ask.wrapup)
     except TwilioRefusedError:
-        if parts.gateway.channel_status(errand.interaction_sid, errand.channel_sid) not in OVER:
+        if not is_over(parts, errand):
             raise
 
 

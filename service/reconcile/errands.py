@@ -9,6 +9,7 @@ from service.errors import TwilioRefusedError
 from service.model import NOTHING, Ask, Errand, ErrandKind, ErrandState
 from service.reconcile.ending import end
 from service.reconcile.leaving import leave
+from service.reconcile.listening import take_back
 from service.reconcile.parking import carry_on_waking, look_at_parked, park, wake
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
@@ -44,6 +45,7 @@ def work_errand(parts: Parts, book: Rulebook, errand_id: str, *, now_ms: int) ->
     elif errand.state is ErrandState.TAKEN and not its_turn(parts, errand):
         parts.errands.touch(errand.id, ErrandState.TAKEN, due=_IN_LINE_S)
     else:
+        _hold(parts, errand, now_ms)
         try:
             work(parts, book, errand, now_ms=now_ms)
         except Gone:
@@ -51,9 +53,17 @@ def work_errand(parts: Parts, book: Rulebook, errand_id: str, *, now_ms: int) ->
         except TwilioRefusedError as error:
             if errand.state is not ErrandState.TAKEN:
                 raise
+            if errand.kind is ErrandKind.PARK:
+                take_back(parts, errand)
             refuse(parts, errand, error.detail)  # it will not do otherwise next time, and others wait in the line
         if errand.trouble and (now := parts.errands.get(errand.id)):
             parts.errands.touch(now.id, now.state, fields={"trouble": ""})
+
+
+def _hold(parts: Parts, errand: Errand, now_ms: int) -> None:
+    """Whoever has waited in line is due in a moment: nobody else is to begin before this piece of work is over."""
+    if errand.state is ErrandState.TAKEN and (errand.due_ms or 0) - now_ms < parts.call_s * 1000:
+        parts.errands.touch(errand.id, ErrandState.TAKEN, due=parts.lease_s)
 
 
 def _work(errand: Errand) -> Work | None:
@@ -87,9 +97,8 @@ def heard_message(
         parts.errands.create(errand, due_in_s=parts.parked_look_s)
     if errand is None:
         return
-    if errand.state is ErrandState.TAKEN:  # the agent has not gone yet
-        parts.errands.touch(errand.id, ErrandState.TAKEN, fields={"wake_wanted": "message"})
-    else:
+    # While the agent has not gone, the wish is noted; if they go in this very moment, it is parked by now.
+    if not parts.errands.touch(errand.id, ErrandState.TAKEN, fields={"wake_wanted": "message"}).moved:
         wake(parts, errand, by="message")
 
 

@@ -5,12 +5,14 @@ the second finds that nobody would stay. Who leaves by Flex itself is not in tha
 a customer left alone that way, and asks for somebody else.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from service.errors import InvalidFieldsError
 from service.flex.attributes import carried_over
 from service.flex.gateway import Participant
 from service.model import (
+    NOTHING,
     Errand,
     ErrandKind,
     ErrandState,
@@ -27,29 +29,37 @@ from service.reconcile.ending import end
 from service.reconcile.fitting import draft, fitting_decision
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
-from service.reconcile.settling import agents_on, find_person, invites_of, refuse, settle, take_off
+from service.reconcile.settling import agents_on, find_person, has_gone, invites_of, log, refuse, settle, take_off
+from service.rules.carried import attributes_of
 from service.tracking.lifecycle import LIVE
 from service.tracking.records import new_invite_id
 
 _DONE = {ErrandKind.LEAVE: "left", ErrandKind.REMOVE: "removed"}
+_ASKED_AGAIN_S = 1.0
+_MEDIA = frozenset({"web", "sms", "whatsapp", "messenger", "chat", "email", "voice"})  # as requests name them
 _ALONE = "nobody else is on the channel: transfer, park or end it instead"
 
 
 def leave(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
     """Carry out ``leave`` or ``remove``. Raises Gone if the channel is over, or a Twilio fault."""
+    if errand.successor and parts.store.get(errand.successor):  # asked for before we died: released as was wanted
+        settle(parts, errand, "transferred", successor=errand.successor)
+        return
     # Our records first, then the people: whoever is released in between is missing from the people, not counted twice.
     invites = invites_of(parts, errand)
     people = agents_on(parts, errand)
-    person = find_person(people, errand.ask.who)
-    staying = [one for one in people if one is not person and not _on_their_way_out(one, invites)]
+    seats = [one for one in people if _is_meant(errand, one) and not has_gone(parts, one)]
+    person = seats[0] if seats else None
+    staying = [one for one in people if not _is_meant(errand, one) and not _on_their_way_out(one, invites)]
     if person is None and errand.attempt == 0:
         settle(parts, errand, _DONE[errand.kind], reason="was not on the channel")
     elif person is None:  # taken off before we died
         _after(parts, book, errand, None, now_ms=now_ms)
     elif _attends(parts, staying) or (errand.ask.last is not Last.REFUSE and _is_awaited(parts, invites, person)):
         parts.errands.touch(errand.id, ErrandState.TAKEN, fields={"attempt": str(errand.attempt + 1)})
-        note_let_go(parts, person.task_sid)
-        take_off(parts, errand, person)
+        for seat in seats:
+            note_let_go(parts, seat.task_sid)
+            take_off(parts, errand, seat)
         _after(parts, book, errand, person, now_ms=now_ms)
     elif errand.ask.last is Last.END:
         end(parts, book, errand, now_ms=now_ms)
@@ -61,20 +71,26 @@ def leave(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
 
 def _after(parts: Parts, book: Rulebook, errand: Errand, person: Participant | None, *, now_ms: int) -> None:
     """The agent is off. If the others have gone by themselves meanwhile, somebody else is asked."""
-    left = [one for one in agents_on(parts, errand) if person is None or one.sid != person.sid]
+    left = [one for one in agents_on(parts, errand) if not _is_meant(errand, one)]
     if _attends(parts, left) or _is_awaited(parts, invites_of(parts, errand), person):
         settle(parts, errand, _DONE[errand.kind])
     elif errand.ask.last is Last.END:
         end(parts, book, errand, now_ms=now_ms)
     else:
-        hand_over(parts, book, errand, person)
+        hand_over(parts, book, errand, person, alone=True)
 
 
-def hand_over(parts: Parts, book: Rulebook, errand: Errand, person: Participant | None) -> None:
+def hand_over(parts: Parts, book: Rulebook, errand: Errand, person: Participant | None, *, alone: bool = False) -> None:
     """Ask somebody else: a cold transfer of the agent, who is let go as its ``release`` says.
 
+    ``alone``: the customer is left alone already, so somebody is asked by the rules even if it cannot be as was wanted.
     The invite's id is in the errand before the invite is written, so that a second run makes no second one.
     """
+    invites = invites_of(parts, errand)
+    asking = any(one.state is State.REQUESTED and one.id != errand.successor for one in invites)
+    if asking or _is_awaited(parts, invites, person):  # by a transfer or errand of a moment ago: one is enough
+        parts.errands.touch(errand.id, ErrandState.TAKEN, due=_ASKED_AGAIN_S)
+        return
     noted = _successor(parts, errand)
     if noted is None:
         return
@@ -96,20 +112,31 @@ def hand_over(parts: Parts, book: Rulebook, errand: Errand, person: Participant 
     try:
         invite = invite_for(book, errand, request, noted)
     except InvalidFieldsError as error:
-        refuse(parts, errand, "; ".join(f"{one.field} {one.message}" for one in error.errors) or error.detail)
-        return
+        if not alone:
+            refuse(parts, errand, "; ".join(f"{one.field} {one.message}" for one in error.errors) or error.detail)
+            return
+        log.warning("errand.wishes_dropped", errand=errand.id, why=error.detail)
+        invite = invite_for(book, errand, replace(request, attributes=NOTHING, to=None, carried=None), noted)
     parts.store.create(invite, due_in_s=0)
     settle(parts, errand, "transferred", successor=noted)
 
 
 def invite_for(book: Rulebook, errand: Errand, request: RoutingRequest, invite_id: str) -> Invite:
     """The record of the invite that an errand leads to. Raises InvalidFieldsError if it cannot be made."""
+    if request.channel_type is None:
+        request = replace(request, channel_type=_medium_in(attributes_of(request)))
     decision = fitting_decision(book, request)
     made = draft(
         request, decision,
         conversation=errand.conversation_sid, interaction=errand.interaction_sid, channel=errand.channel_sid,
     )  # fmt: skip
     return replace(made, id=invite_id, asked_by=f"errand:{errand.id}")
+
+
+def _medium_in(attributes: Mapping[str, object]) -> str | None:
+    """The medium as Flex has written it on the task before: an email is not to come as a chat."""
+    told = attributes.get("channelType")
+    return told if isinstance(told, str) and told in _MEDIA else None
 
 
 def kept_attributes(parts: Parts, task_sid: str) -> dict[str, object]:
@@ -131,6 +158,11 @@ def _successor(parts: Parts, errand: Errand) -> str | None:
     fields = {"successor": wanted}
     noted = parts.errands.touch(errand.id, errand.state, guard=("successor", wanted), fields=fields)
     return wanted if noted.moved else None
+
+
+def _is_meant(errand: Errand, person: Participant) -> bool:
+    """True for each seat of the one who goes: an agent can have taken two tasks of one conversation."""
+    return find_person([person], errand.ask.who) is not None
 
 
 def _on_their_way_out(person: Participant, invites: list[Invite]) -> bool:

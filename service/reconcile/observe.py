@@ -4,6 +4,7 @@ from service.errors import TwilioUnavailableError
 from service.flex.gateway import Participant
 from service.flex.taskrouter import Task
 from service.model import ErrandState, Invite, State
+from service.reconcile.listening import is_parked_unknown_to_us
 from service.reconcile.parts import Parts
 from service.reconcile.verdict import Act, ChannelLook, Verdict
 from service.tracking.arrival import adopt_task
@@ -26,11 +27,12 @@ def observe(parts: Parts, invite: Invite) -> ChannelLook:
     tracked = {other.task_sid for other in others}
     followed = [task for task in live if task.sid in tracked or _follow(parts, task)]
     sid = invite.conversation_sid
+    talk = parts.conversations.fetch(sid) if sid else None
     answering = sum(_answers_for(other, invite) for other in others)
     unsettled = sum(_is_stale(other, live) for other in others)
     return ChannelLook(
         channel_status=status,
-        conversation_state=parts.conversations.state(sid) if sid else None,
+        conversation_state=talk.state if talk else None,
         people=tuple(person.type for person in people if _may_serve(person)),
         own_task=own.status if own else None,
         live_tasks=tuple(task.sid for task in followed),
@@ -40,7 +42,7 @@ def observe(parts: Parts, invite: Invite) -> ChannelLook:
         watched=any(other.state is State.LAPSED and other.id < invite.id for other in others),
         left_since=any(_left_since(other, invite) for other in others),
         held_by_asker=not answering and not unsettled and _held_by_asker(invite, people, live),
-        parked=_parked(parts, invite),
+        parked=_parked(parts, invite) or (talk is not None and is_parked_unknown_to_us(parts, str(sid), talk)),
         settling=invite.looks < SETTLING_LOOKS,
     )
 

@@ -5,50 +5,70 @@ message at any moment between is heard, and an invite that fails leaves the conv
 webhooks are not repeated by Twilio, so a parked conversation is also looked at now and then.
 """
 
+from contextlib import suppress
 from dataclasses import replace
-from urllib.parse import urlencode
 
-from service.errors import InvalidFieldsError, RouterError
+from service.errors import InvalidFieldsError, RouterError, TwilioRefusedError
 from service.flex.attributes import MOST_CHARACTERS, characters
 from service.flex.gateway import Participant
 from service.model import Errand, ErrandState, Invite, Kind, Plan, RoutingRequest, State, Target
 from service.reconcile.leaving import invite_for, kept_attributes
+from service.reconcile.listening import listen, listen_no_more, mark, take_back
+from service.reconcile.observe import has_step
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
-from service.reconcile.settling import agents_on, find_person, invites_of, log, refuse, settle, take_off
+from service.reconcile.settling import Gone, agents_present, find_person, invites_of, log, refuse, settle, take_off
 from service.rules.resolve import resolve_target
 from service.tracking.errand_records import carried_text
+from service.tracking.lifecycle import LIVE
 from service.tracking.records import new_invite_id
 
-MARK = "router_parked"  # the conversation attribute that says so to everybody else
 SAME_AGENT_S = 120  # how long the agent who parked is asked before the rules' own steps
 OURS = 800  # characters that our attributes and the rule's may need beside the carried ones
 LOOK_S = 2.0
 _RETRY_S = (5.0, 15.0, 60.0, 300.0)
 _SYSTEM = "system"
+_ATTENDED = "an agent has come by another way"
 
 
 def park(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
     """Carry out ``park``. Raises Gone if the channel is over, or a Twilio fault; all of it can be repeated."""
-    people = agents_on(parts, errand)
+    people = agents_present(parts, errand)
     person = find_person(people, errand.ask.who)
-    if person is not None:
-        fault = _objection(parts, errand, people, person)
-        if fault:
-            if errand.attempt:  # begun before we died
-                _mark(parts, errand, on=False)
-                _listen_no_more(parts, errand)
-            refuse(parts, errand, fault)
-            return
-        errand = _note(parts, errand, person)
-    elif errand.attempt == 0:
-        refuse(parts, errand, "this agent is not on the channel")
+    if person is None:
+        _park_without(parts, errand)
         return
-    _listen(parts, errand)
-    _mark(parts, errand, on=True)
-    if person is not None:
-        take_off(parts, errand, person)
+    fault = _objection(parts, errand, people, person)
+    if fault:
+        if errand.attempt:  # begun before we died
+            take_back(parts, errand)
+        refuse(parts, errand, fault)
+        return
+    errand = _note(parts, errand, person)
+    listen(parts, errand)
+    _end_earlier_parks(parts, errand)
+    mark(parts, errand, on=True)
+    take_off(parts, errand, person)
     _rest(parts, errand, "parked")
+
+
+def _park_without(parts: Parts, errand: Errand) -> None:
+    """The agent is not there: they never were, or have gone since this was begun. Then nothing may refuse it."""
+    if errand.attempt == 0:
+        if parts.errands.touch(errand.id, ErrandState.TAKEN, guard=("attempt", "0")).moved:  # not begun by another
+            refuse(parts, errand, "this agent is not on the channel")
+        return
+    with suppress(TwilioRefusedError):  # a look tries again
+        listen(parts, errand)
+    mark(parts, errand, on=True)
+    _rest(parts, errand, "parked")
+
+
+def _end_earlier_parks(parts: Parts, errand: Errand) -> None:
+    """Somebody has come by another way and parks anew: one message is not to wake two parks."""
+    for other in parts.errands.of_anchor(errand.channel_sid):
+        if other.id != errand.id and other.state in (ErrandState.PARKED, ErrandState.WAKING):
+            _unpark(parts, other, reason="parked anew")
 
 
 def _objection(parts: Parts, errand: Errand, people: list[Participant], person: Participant) -> str | None:
@@ -104,8 +124,8 @@ def wake(parts: Parts, errand: Errand, *, by: str) -> bool:
 
 def look_at_parked(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
     """The timer has rung, or a parked conversation is compared with Twilio: a message may have gone unheard."""
-    if agents_on(parts, errand):  # Gone is raised, and handled, above us
-        _unpark(parts, errand, reason="an agent has come by another way")
+    if _is_attended(parts, errand):
+        _unpark(parts, errand, reason=_ATTENDED)
         return
     rested_s = (now_ms - (errand.parked_at_ms or now_ms)) / 1000
     timer_s = errand.ask.wake_after_s
@@ -113,7 +133,7 @@ def look_at_parked(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int)
     if by or _has_written(parts, errand):
         wake(parts, errand, by=by or "message")
         return
-    _listen(parts, errand)
+    listen(parts, errand)
     parts.errands.touch(errand.id, ErrandState.PARKED, due=max(1.0, _next_look_s(parts, errand, rested_s)))
 
 
@@ -130,7 +150,7 @@ def carry_on_waking(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int
     last = _end_of_chain(parts, errand.successor)
     if last is None:  # its id was written, and then we died
         _ask_somebody(parts, book, errand, now_ms=now_ms)
-    elif last.state is State.REQUESTED:
+    elif last.state is State.REQUESTED or (last.task_sid is None and has_step(last)):
         parts.errands.touch(errand.id, ErrandState.WAKING, due=LOOK_S)
     elif last.task_sid is None and last.state is not State.COMPLETED:
         _sleep_again(parts, errand)
@@ -139,7 +159,12 @@ def carry_on_waking(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int
 
 
 def _ask_somebody(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
-    agents_on(parts, errand)  # raises Gone if the channel is over
+    if _is_attended(parts, errand):
+        _unpark(parts, errand, reason=_ATTENDED)
+        return
+    if (other := _answering(parts, errand)) is not None:
+        _unpark(parts, errand, reason=f"the invite {other.id} is open", successor=other.id)
+        return
     wanted = errand.successor or new_invite_id(errand.conversation_sid or errand.channel_sid)
     noted = parts.errands.touch(
         errand.id, ErrandState.WAKING, due=LOOK_S, guard=("successor", wanted), fields={"successor": wanted}
@@ -147,6 +172,26 @@ def _ask_somebody(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) 
     if noted.moved:
         invite = _invite(parts, book, replace(errand, successor=wanted), now_ms=now_ms)
         parts.store.create(invite, due_in_s=0)
+
+
+def _is_attended(parts: Parts, errand: Errand) -> bool:
+    """True if an agent is there. Raises Gone if channel or conversation is over: nobody can write there any more."""
+    if agents_present(parts, errand):
+        return True
+    if errand.conversation_sid and parts.conversations.state(errand.conversation_sid) == "closed":
+        raise Gone
+    return False
+
+
+def _answering(parts: Parts, errand: Errand) -> Invite | None:
+    """Another invite by which somebody is asked already, or has come."""
+    for invite in invites_of(parts, errand):
+        if invite.id == errand.successor or invite.state not in LIVE:
+            continue
+        task = parts.taskrouter.task(invite.task_sid) if invite.task_sid else None
+        if invite.state is State.REQUESTED or (task is not None and task.live):
+            return invite
+    return None
 
 
 def _invite(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> Invite:
@@ -164,22 +209,23 @@ def _invite(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> Inv
     except InvalidFieldsError as error:  # the rules have grown since: somebody must come all the same
         log.warning("errand.attributes_dropped", errand=errand.id, why=error.detail)
         invite = invite_for(book, errand, replace(request, attributes={}), errand.successor or "")
-    return replace(invite, plan=_same_agent_first(parts, book, errand, invite.plan, now_ms=now_ms))
+    plan = _same_agent_first(parts, book, errand, invite.plan, now_ms=now_ms)
+    return invite if plan is None else replace(invite, plan=plan, step=0)
 
 
-def _same_agent_first(parts: Parts, book: Rulebook, errand: Errand, plan: Plan, *, now_ms: int) -> Plan:
-    """The plan with the agent who parked before the rules' own steps, if that is wanted, recent and possible."""
+def _same_agent_first(parts: Parts, book: Rulebook, errand: Errand, plan: Plan, *, now_ms: int) -> Plan | None:
+    """The plan with the agent who parked before the rules' own steps; None if not wanted, not recent or impossible."""
     rested_s = (now_ms - (errand.parked_at_ms or now_ms)) / 1000
     ruleset = book.current
     if errand.worker_sid is None or ruleset is None or rested_s >= errand.ask.same_agent_s:
-        return plan
+        return None
     try:
         if not parts.statistics.worker_available(errand.worker_sid):
-            return plan
+            return None
         route = resolve_target(Target("worker", errand.worker_sid), ruleset, book.names.fresh())
     except (RouterError, InvalidFieldsError) as error:
         log.info("errand.same_agent_unsure", errand=errand.id, why=error.detail)
-        return plan
+        return None
     channel = plan.steps[0].task_channel if plan.steps else None
     first = replace(route, timeout_s=SAME_AGENT_S, task_channel=channel)
     return replace(plan, steps=(first, *plan.steps))
@@ -187,7 +233,8 @@ def _same_agent_first(parts: Parts, book: Rulebook, errand: Errand, plan: Plan, 
 
 def _sleep_again(parts: Parts, errand: Errand) -> None:
     """Twilio would not have the invite: parked as before and listening, and tried again by and by."""
-    _listen(parts, errand)
+    with suppress(TwilioRefusedError):  # a look tries again
+        listen(parts, errand)
     attempt = errand.attempt + 1
     due = _RETRY_S[min(attempt, len(_RETRY_S)) - 1]
     fields = {"attempt": str(attempt), "successor": ""}
@@ -196,8 +243,8 @@ def _sleep_again(parts: Parts, errand: Errand) -> None:
 
 
 def _unpark(parts: Parts, errand: Errand, *, reason: str, successor: str | None = None) -> None:
-    _mark(parts, errand, on=False)
-    _listen_no_more(parts, errand)
+    mark(parts, errand, on=False)
+    listen_no_more(parts, errand)
     settle(parts, errand, "woken", reason=reason, successor=successor)
 
 
@@ -206,36 +253,3 @@ def _end_of_chain(parts: Parts, invite_id: str) -> Invite | None:
     while invite is not None and invite.state is State.SUPERSEDED and invite.successor:
         invite = parts.store.get(invite.successor) or replace(invite, successor=None)
     return invite
-
-
-def _url(parts: Parts, errand: Errand) -> str:
-    """Tells all that is needed to route the customer again even if our store has forgotten; signed by Twilio."""
-    query = {"errand": errand.id, "interaction": errand.interaction_sid, "channel": errand.channel_sid}
-    return f"{parts.wake_url}?{urlencode(query)}"
-
-
-def _listen(parts: Parts, errand: Errand) -> None:
-    sid = errand.conversation_sid
-    if sid and not any(one.url == _url(parts, errand) for one in parts.conversations.webhooks(sid)):
-        parts.conversations.add_webhook(sid, _url(parts, errand))
-
-
-def _listen_no_more(parts: Parts, errand: Errand) -> None:
-    sid = errand.conversation_sid
-    for one in parts.conversations.webhooks(sid) if sid else []:
-        if one.url == _url(parts, errand):
-            parts.conversations.drop_webhook(str(sid), one.sid)
-
-
-def _mark(parts: Parts, errand: Errand, *, on: bool) -> None:
-    """Say on the conversation itself that it is parked; everything else that stands there stays."""
-    sid = errand.conversation_sid
-    found = parts.conversations.fetch(sid) if sid else None
-    if sid is None or found is None or found.state == "closed":
-        return
-    held = found.attributes.get(MARK)
-    if on and held != errand.id:
-        parts.conversations.write_attributes(sid, {**found.attributes, MARK: errand.id})
-    elif not on and held == errand.id:
-        kept = {name: value for name, value in found.attributes.items() if name != MARK}
-        parts.conversations.write_attributes(sid, kept)

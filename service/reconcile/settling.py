@@ -2,7 +2,7 @@
 
 import structlog
 
-from service.errors import TwilioRefusedError
+from service.errors import TwilioRefusedError, TwilioUnavailableError
 from service.flex.gateway import Participant
 from service.model import Errand, ErrandState, Invite, Origin
 from service.reconcile.parts import Parts
@@ -11,6 +11,10 @@ from service.tracking.scripts import NONE
 log = structlog.stdlib.get_logger("service.errand")
 
 OVER = (None, "closed", "failed")  # channel statuses in which nobody can be served any more
+
+_HIDDEN_MS = 60_000  # for so long a channel that is not shown may only be late to be shown
+_DELETED_AFTER_MS = 180 * 86_400_000  # a channel that nobody touches ("Park an Interaction")
+_HIDDEN_AGAIN_S = 5
 
 
 class Gone(Exception):
@@ -42,13 +46,43 @@ def its_turn(parts: Parts, errand: Errand) -> bool:
     return True
 
 
+def is_over(parts: Parts, errand: Errand) -> bool:
+    """True if nobody can be served on the channel any more.
+
+    Raises TwilioUnavailableError if it is not shown although it should be there.
+    """
+    status = parts.gateway.channel_status(errand.interaction_sid, errand.channel_sid)
+    if status is None and _should_be_there(parts, errand):
+        raise TwilioUnavailableError("the channel is not shown, its conversation is", retry_after_s=_HIDDEN_AGAIN_S)
+    return status in OVER
+
+
 def agents_on(parts: Parts, errand: Errand) -> list[Participant]:
     """The agents whom Twilio shows on the channel now. Raises Gone if the channel is over."""
-    status = parts.gateway.channel_status(errand.interaction_sid, errand.channel_sid)
-    if status in OVER:
+    if is_over(parts, errand):
         raise Gone
     people = parts.gateway.participants(errand.interaction_sid, errand.channel_sid)
     return [person for person in people if person.type == "agent"]
+
+
+def agents_present(parts: Parts, errand: Errand) -> list[Participant]:
+    """The same without those whom only a list that lags behind still shows."""
+    return [person for person in agents_on(parts, errand) if not has_gone(parts, person)]
+
+
+def has_gone(parts: Parts, person: Participant) -> bool:
+    """True if that agent's task is over. A task that is not shown says nothing."""
+    task = parts.taskrouter.task(person.task_sid) if person.task_sid else None
+    return task is not None and not task.live
+
+
+def _should_be_there(parts: Parts, errand: Errand) -> bool:
+    """A parked channel is there for half a year as long as its conversation is open; other errands do not wait long."""
+    sid = errand.conversation_sid
+    if sid is None or parts.conversations.state(sid) in (None, "closed"):
+        return False
+    patience_ms = _HIDDEN_MS if errand.state is ErrandState.TAKEN else _DELETED_AFTER_MS
+    return parts.store.now_ms() - (errand.parked_at_ms or errand.created_at_ms) < patience_ms
 
 
 def find_person(people: list[Participant], who: Origin | None) -> Participant | None:
@@ -67,7 +101,7 @@ def take_off(parts: Parts, errand: Errand, person: Participant) -> None:
         parts.gateway.close_participant(errand.interaction_sid, errand.channel_sid, person.sid)
     except TwilioRefusedError:
         left = parts.gateway.participants(errand.interaction_sid, errand.channel_sid)
-        if any(one.sid == person.sid for one in left):
+        if any(one.sid == person.sid and not has_gone(parts, one) for one in left):
             raise
     log.info("agent.released", errand=errand.id, participant=person.sid)
 

@@ -69,9 +69,8 @@ class Reach:
         wanted = range(mutant.line, mutant.last_line + 1)
         found: set[str] = set().union(*(lines.get(line, set()) for line in wanted))
         found = found or lines.get(mutant.statement_line, set())
-        if not _has_tests(found):  # it runs when the module is imported
-            found = set().union(*lines.values())
-            found = found if _has_tests(found) else set(self.tests)
+        if not any("::" in one for one in found):  # it runs when the module is imported: whom it concerns is not seen
+            found = set(self.tests)
         files = {_file(one) for one in found}
         tests = [test for test in self.tests if _file(test) in files]
         return sorted(tests, key=lambda test: (test not in found, self.seconds.get(test, 0.0), test)), found
@@ -191,10 +190,6 @@ def _noticed(mutant: Mutant, source: str, rounds: Sequence[Sequence[str]]) -> in
     sys.meta_path.insert(0, _Finder(name, path, mutated(source, mutant)))
     codes = (_pytest(sorted(set(map(_file, tests))), _Chosen(tests)) for tests in rounds)
     return next((code for code in codes if code != 0), 0)
-
-
-def _has_tests(found: set[str]) -> bool:
-    return any("::" in one for one in found)
 
 
 def _file(test: str) -> str:

@@ -49,7 +49,7 @@ FAULTY = {
         "a {opens_at:support:%Q}",
         7,
         16,
-        "% may be followed by one of d, m, y, Y, H, I, M, p, A, a, B, b, Z\n",
+        "% may be followed by one of d, m, Y, y, H, I, M, p, A, a, B, b, Z\n",
     ),
     "form-ends-in-percent": ("{opens_at:support:%}", 7, 14, "% may be followed by"),
     "never-opens": ("{opens_at:always}", 7, 13, "has no moment at which it opens"),

@@ -122,6 +122,12 @@ def test_country_may_have_its_other_code() -> None:
     assert not found.is_open(datetime(2026, 12, 25, 12, tzinfo=UTC))
 
 
+def test_country_without_parts_has_none_to_offer() -> None:
+    pytest.importorskip("holidays")
+    with pytest.raises(RulesError, match=r"MC has no subdivision 'X' \(there are: none\)"):
+        calendar("holidays: {country: MC, subdivision: X}")
+
+
 def test_public_holidays_close_a_calendar() -> None:
     pytest.importorskip("holidays")
     found = calendar("week: {mon-sun: 08:00-20:00}, holidays: {country: GB, subdivision: ENG}")

@@ -58,6 +58,10 @@ CAUGHT = {
         "{worker: alice}",
         workflow(to_queue("everyone", "router_target == 'worker'", known_worker_sid="task.router_worker_sid")),
     ),
+    "worker-by-name": (
+        "{worker: alice}",
+        workflow(to_queue("everyone", "router_target == 'worker'", known_worker_friendly_name="task.agent_name")),
+    ),
     "worker-of-a-fact": (
         "{worker: {fact: attributes.a}}",
         workflow(to_queue("everyone", "router_target == 'worker'", known_worker_sid="task.router_worker_sid")),

@@ -69,6 +69,14 @@ def test_file_is_looked_at_once_an_interval(rules: RulesFile, path: Path) -> Non
     assert rules.refresh(3000) is True
 
 
+def test_file_is_looked_at_every_five_seconds_unless_told(path: Path) -> None:
+    rules = RulesFile(path)
+    rules.load(now_ms=1)
+    rules.refresh(10_000)
+    change(path, BETTER)
+    assert (rules.refresh(14_999), rules.refresh(15_000)) == (False, True)
+
+
 BROKEN = {"faulty": BAD, "no-yaml": "a: [", "no-text": None}
 
 
@@ -111,7 +119,7 @@ def test_file_put_back_clears_the_fault(rules: RulesFile, path: Path) -> None:
 
 def test_too_large_file_is_refused(path: Path) -> None:
     path.write_text(GOOD + "#" * 1_000_000)
-    with pytest.raises(RulesError, match="1000000 bytes at most"):
+    with pytest.raises(RulesError, match=r"^rules.yaml:1:1: a rules file may have 1000000 bytes at most"):
         RulesFile(path).load(now_ms=1)
 
 

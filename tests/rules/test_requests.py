@@ -64,3 +64,10 @@ def test_unreadable_request_is_told(body: object, said: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         request_of(body)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["worker", "queue", "workflow"])
+def test_target_may_be_of_each_kind(kind: str) -> None:
+    to = request_of({"kind": "transfer", "to": {kind: "x"}}).to
+    assert to is not None
+    assert (to.kind, to.name) == (kind, "x")

@@ -82,6 +82,12 @@ def test_expectation_that_is_not_met_is_told(expect: str, said: list[str]) -> No
     assert differences(f"  - {{name: one, live: {{last_worker: {{sid: a}}}}, expect: {expect}}}") == said
 
 
+def test_named_worker_is_shown() -> None:
+    text = "  - {name: a, given: {attributes: {tier: null}}, in_share: {tenth: true}, expect: {route: {worker: %s}}}"
+    assert differences(text % "alice") == []
+    assert differences(text % "bob") == ["route.worker: expected bob, found alice"]
+
+
 def test_step_without_its_worker_is_not_tried() -> None:
     assert differences("  - {name: one, expect: {steps: [{queue: b}, {workflow: t}]}}") == []
 

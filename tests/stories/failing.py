@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tests.stories.app import Json
 from tests.stories.play import calls_since, last_entry, play
 from tests.stories.rigs import Rig
-from tests.stories.stage import Json, Stage
+from tests.stories.stage import Stage
 from tests.stories.stories import Story
 from tests.stories.table import Run
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from tests.stories.app import Json
 from tests.stories.rigs import Rig
-from tests.stories.stage import Json, Stage
+from tests.stories.stage import Stage
 from tests.stories.stories import Story
 
 JUDGED = ("orphaned", "double_invited", "closed_under_agent", "unheard")

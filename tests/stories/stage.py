@@ -1,18 +1,9 @@
-"""The people of a story and what they see: agents, a customer, and an app that asks as a careful caller does.
+"""The people of a story and what they see: agents, a customer, and those who ask the service through an app."""
 
-A careful caller gives a key and asks again for as long as nobody has answered for good (503, or no answer at all).
-"""
-
-import itertools
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
-
-import requests
 
 from service.model import Errand, ErrandState, Invite, State
 from service.reconcile.look import waits_for_release
@@ -20,16 +11,14 @@ from service.tracking.errands import Errands
 from service.tracking.lifecycle import FINAL
 from service.tracking.store import Store
 from tests.flow.world import Answer
+from tests.stories.app import App, Json
 from tests.stories.rigs import Rig
 
 PATIENCE_S = 40.0
-CALL_S = 15.0
-TRIES = 12
 PAUSE_S = 0.02
 LIVE_TASK = ("pending", "reserved", "assigned", "wrapping")
+_RESTS = {State.PENDING: ("pending", "reserved"), State.ACCEPTED: ("assigned", "wrapping")}
 RESTING = (ErrandState.DONE, ErrandState.REFUSED, ErrandState.PARKED)
-
-Json = dict[str, Any]
 
 
 @dataclass
@@ -41,53 +30,24 @@ class Stage:
     conversation_sid: str = ""
     channel_sid: str = ""
     began_ms: int = 0
-    _name: str = field(default_factory=lambda: uuid.uuid4().hex)
-    _keys: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
-    _floor: threading.Condition = field(default_factory=threading.Condition)
-    _asking: int = 0
+
+    def __post_init__(self) -> None:
+        self.app = App(self.rig)
 
     # -- the app
 
-    def ask(self, path: str, body: Json) -> Answer:
-        """A POST as a careful caller makes it."""
-        headers = {"Authorization": f"Bearer {self.rig.token}", "Idempotency-Key": f"{self._name}-{next(self._keys)}"}
-        for _ in range(TRIES):
-            try:
-                with self._under_way():
-                    said = requests.post(f"{self.rig.url}/v1/{path}", json=body, headers=headers, timeout=CALL_S)
-            except requests.RequestException:
-                self.rig.await_service()
-                continue
-            if said.status_code < 500 and not (said.status_code == 409 and "Retry-After" in said.headers):
-                return Answer(said.status_code, said.json())
-            self.work()
-        raise AssertionError(f"{path} is never answered for good; the last answer was {said.status_code} {said.text}")
-
-    def get(self, path: str) -> Json:
-        """A GET, asked again as above."""
-        headers = {"Authorization": f"Bearer {self.rig.token}"}
-        for _ in range(TRIES):
-            try:
-                said = requests.get(f"{self.rig.url}/v1/{path}", headers=headers, timeout=CALL_S)
-            except requests.RequestException:
-                self.rig.await_service()
-                continue
-            if said.status_code == 200:
-                return dict(said.json())
-        raise AssertionError(f"{path}: {said.status_code} {said.text}")
-
-    def transfer(self, origin: str | None = "alice", **more: object) -> Answer:
+    def transfer(self, origin: str = "alice", **more: object) -> Answer:
         """A transfer by ``origin``."""
-        who: Json = {"from": {"worker_sid": self.sid_of(origin)}} if origin else {}
-        return self.ask("transfers", {"conversation_sid": self.conversation_sid, **who, **more})
+        who = {"worker_sid": self.sid_of(origin)}
+        return self.app.ask("transfers", {"conversation_sid": self.conversation_sid, "from": who, **more})
 
     def cancel(self, invite: Answer) -> Answer:
         """Call an invite off."""
-        return self.ask(f"invites/{invite['id']}/cancel", {})
+        return self.app.ask(f"invites/{invite['id']}/cancel", {})
 
     def errand(self, kind: str, **body: object) -> Answer:
         """Ask for an errand on the conversation."""
-        return self.ask(f"conversations/{self.conversation_sid}/{kind}", dict(body))
+        return self.app.ask(f"conversations/{self.conversation_sid}/{kind}", dict(body))
 
     def leave(self, worker: str, **more: object) -> Answer:
         """An agent leaves by the service."""
@@ -114,7 +74,7 @@ class Stage:
         """A customer who wants a person."""
         made = self.rig.control("POST", "conversations", {"channel_type": "web", "address": "customer@example.com"})
         self.conversation_sid = str(made["conversation_sid"])
-        return self.ask("escalations", {"conversation_sid": self.conversation_sid, "channel_type": "web"})
+        return self.app.ask("escalations", {"conversation_sid": self.conversation_sid, "channel_type": "web"})
 
     def accept(self, invite: Answer, worker: str) -> None:
         """The invite's task rings, the worker takes it, and the service has heard of it."""
@@ -160,29 +120,12 @@ class Stage:
 
     # -- the background
 
-    def work(self) -> None:
-        """The service does what is due, at once; not while a request is under way, whose lease would end early."""
-        with self._floor:
-            assert self._floor.wait_for(lambda: not self._asking, CALL_S * 2), "a request hangs"
-            self.rig.work()
-
-    @contextmanager
-    def _under_way(self) -> Iterator[None]:
-        with self._floor:
-            self._asking += 1
-        try:
-            yield
-        finally:
-            with self._floor:
-                self._asking -= 1
-                self._floor.notify_all()
-
     def until(self, check: Callable[[], bool], message: str) -> None:
         """Let the service work until ``check`` holds."""
         deadline = time.monotonic() + PATIENCE_S
         while not check():
             assert time.monotonic() < deadline, f"{message}; {self.sight()}"
-            self.work()
+            self.app.work()
             time.sleep(PAUSE_S)
 
     def wait(self, check: Callable[[], bool], message: str) -> None:
@@ -195,13 +138,13 @@ class Stage:
     def until_errand(self, errand: Answer, *states: str) -> Json:
         """Let the service work until the errand is in one of ``states``."""
         path = f"errands/{errand['id']}"
-        self.until(lambda: self.get(path)["state"] in states, f"the errand is not {' or '.join(states)}")
-        return self.get(path)
+        self.until(lambda: self.app.get(path)["state"] in states, f"the errand is not {' or '.join(states)}")
+        return self.app.get(path)
 
     def rest(self) -> None:
         """Let the service work until there is nothing left to do for it, and it has looked at everything once more."""
         self.until(lambda: not self.unsettled(), "the records do not settle")
-        self.work()
+        self.app.work()
         self.until(lambda: not self.unsettled(), "the records do not stay settled")
 
     # -- looking
@@ -270,8 +213,8 @@ class Stage:
 def _is_settled(invite: Invite, statuses: dict[str, str]) -> bool:
     if invite.state in FINAL:
         return invite.due_ms is None
-    rests = invite.state in (State.PENDING, State.ACCEPTED) and not waits_for_release(invite)
-    return rests and statuses.get(invite.task_sid or "") in LIVE_TASK
+    rests = _RESTS.get(invite.state, ())
+    return not waits_for_release(invite) and statuses.get(invite.task_sid or "") in rests
 
 
 def together(*calls: Callable[[], Answer]) -> list[Answer]:

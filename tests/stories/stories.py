@@ -100,7 +100,7 @@ def _waits_in_the_queue(stage: Stage) -> None:
 
 
 def _outcome(stage: Stage) -> str:
-    return str(stage.get(f"transfers/{stage.told['moved']['id']}")["outcome"])
+    return str(stage.app.get(f"transfers/{stage.told['moved']['id']}")["outcome"])
 
 
 # -- warm

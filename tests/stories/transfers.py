@@ -18,8 +18,9 @@ import requests
 from service.model import Invite, State
 from service.tracking.lifecycle import FINAL
 from tests.flow.world import Answer, World
+from tests.stories.app import Json
 from tests.stories.rigs import InProcess
-from tests.stories.stage import LIVE_TASK, Json, Stage, together
+from tests.stories.stage import LIVE_TASK, Stage, together
 from tests.stories.stories import RINGS_S
 
 LANES = 6
@@ -214,7 +215,7 @@ class Conversation:
         elif self._waits(answer) and not self._anybody("accept", str(stage.invite(answer).task_sid)):
             self._last_resort(answer)
         stage.wait(lambda: self._is_over(answer), f"a transfer has no outcome: {body}")
-        return str(stage.get(f"transfers/{answer['id']}")["outcome"])
+        return str(stage.app.get(f"transfers/{answer['id']}")["outcome"])
 
     def _last_resort(self, answer: Answer) -> None:
         """Nobody else can take it: it is called off where somebody is with the customer, else somebody has to."""
