@@ -1,4 +1,4 @@
-"""Agents leave, are removed, or end it at the worst moment: two at once, a death between lines, a Twilio that lies."""
+"""Leaving, removing and ending at the worst moment: two at once, a death between two lines, a Twilio that lies."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Parks that meet the worst moment: somebody comes by another way, two hold one errand, the store forgets."""
+"""Parks at the worst moment: somebody comes by another way, two hold one errand, the store forgets."""
 
 import threading
 import time
