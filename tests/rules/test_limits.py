@@ -65,13 +65,13 @@ HOSTILE = {
 def test_hostile_file_is_refused_quickly(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(text)
-    began = time.process_time()
+    began = time.thread_time()  # of this thread alone: other tests of this process may leave something running
     try:
         read_rules(path)
         reason = ""
     except RulesError as error:
         reason = str(error)
-    assert time.process_time() - began < MOST_S
+    assert time.thread_time() - began < MOST_S
     assert said in reason
 
 
@@ -149,7 +149,7 @@ def test_hostile_text_meets_a_pattern_in_linear_time() -> None:
     began = time.process_time()
     request = RoutingRequest(Kind.ESCALATION, attributes={"a": "a" * 4_000})
     assert decide(ruleset, facts_of(request)).name == "default"
-    assert time.process_time() - began < MOST_S
+    assert time.thread_time() - began < MOST_S
 
 
 RULES = "\n".join(

@@ -31,8 +31,8 @@ def carried_out(order: Order, store: EmbeddedStore, rules: Path) -> Tally:
     return tally
 
 
-def test_sixty_transfers_leave_nobody_alone(own_store: EmbeddedStore, rules_file: Path) -> None:
-    order = Order(transfers=60, seed=int(os.environ.get("SEED") or 1))
+def test_thirty_transfers_leave_nobody_alone(own_store: EmbeddedStore, rules_file: Path) -> None:
+    order = Order(transfers=30, seed=int(os.environ.get("SEED") or 1))
     tally = carried_out(order, own_store, rules_file)
     assert tally.alone_ms == 0, told(order, tally)
     assert tally.counts["outcome: transferred"] > 0
