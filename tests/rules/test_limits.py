@@ -146,7 +146,7 @@ def test_limit_itself_is_allowed_and_no_more(allowed: str, beyond: str) -> None:
 def test_hostile_text_meets_a_pattern_in_linear_time() -> None:
     text = WHEN % 'attributes.a MATCHES "(a*)*b|(a|a)*c|(.*,){20}d"'
     ruleset = parse_rules(text)
-    began = time.process_time()
+    began = time.thread_time()
     request = RoutingRequest(Kind.ESCALATION, attributes={"a": "a" * 4_000})
     assert decide(ruleset, facts_of(request)).name == "default"
     assert time.thread_time() - began < MOST_S
