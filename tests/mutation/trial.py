@@ -9,6 +9,7 @@ import importlib
 import io
 import os
 import pickle
+import resource
 import signal
 import sys
 import threading
@@ -31,6 +32,7 @@ PYTEST = (
     *(f"-pno:{name}" for name in LEFT_OUT),
 )
 WARM = ("hypothesis", "jsonschema", "pydantic", "redis", "structlog", "yaml")  # imported once, before any fork
+MOST_BYTES = 4 * 2**30  # of memory for one trial: a mutant may ask for more and more
 LONGEST_S = 20.0  # beyond what its tests usually take, until a mutant counts as caught: it runs for ever
 
 KILLED, SURVIVED, UNREACHED, ENDLESS = "killed", "survived", "not reached", "ran for ever"
@@ -209,6 +211,7 @@ def _in_child(work: Callable[[], object], *, limit_s: float) -> object:
         os.close(read)
         os.setsid()  # so that servers that tests start can be ended with it
         _end_alone_after(limit_s + LONGEST_S)
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
         with os.fdopen(write, "wb") as out:
             pickle.dump(_answer(work), out)
         os._exit(0)

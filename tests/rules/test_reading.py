@@ -164,6 +164,12 @@ FAULTY = {
     "worker-without-via": (TOP + "rules: [{name: a, route: {worker: w}}]", 3, 27, "or once for all under via"),
     "worker-number": (RULE + "    route: {worker: 5}", 6, 21, "worker must be the friendly name or SID"),
     "worker-key-unknown": (RULE + "    route: {worker: {fact: attributes.a, fakt: b}}", 6, 42, "did you mean 'fact'"),
+    "worker-key-unknown-in-a-bare-default": (
+        "version: 1\nvia: w\ndefault: {worker: {fact: attributes.a, fakt: b}}",
+        3,
+        40,
+        "there is no key 'fakt' here (allowed: fact); did you mean 'fact'?",
+    ),
     "worker-without-fact": (RULE + "    route: {worker: {}}", 6, 21, "fact is missing"),
     "worker-fact-unknown": (
         RULE + "    route: {worker: {fact: form.worker_sid}}",
