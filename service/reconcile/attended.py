@@ -10,8 +10,9 @@ import structlog
 
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
 from service.flex.attributes import carried_over
+from service.flex.gateway import Participant
 from service.flex.http import budget
-from service.model import Invite, Kind, RoutingRequest, State
+from service.model import Invite, Kind, Origin, RoutingRequest, State
 from service.reconcile.parts import Parts
 from service.tracking.store import Store
 
@@ -58,6 +59,16 @@ def workers_present(parts: Parts, place: Place) -> tuple[str, ...]:
     return tuple(sorted({person.worker_sid for person in people if person.worker_sid}))
 
 
+def find_person(people: list[Participant], who: Origin | None) -> Participant | None:
+    """The participant who is meant."""
+    if who is None:
+        return None
+    for person in people:
+        if person.sid == who.participant_sid or (who.worker_sid and person.worker_sid == who.worker_sid):
+            return person
+    return None
+
+
 def may_carry(request: RoutingRequest) -> bool:
     """True for a transfer that names the agent who hands on, and whose task has not been read yet."""
     return request.kind is Kind.TRANSFER and request.origin is not None and request.carried is None
@@ -87,10 +98,15 @@ def read_carried(parts: Parts, request: RoutingRequest, place: Place) -> dict[st
     """
     try:
         task_sid = _task_of(parts, request, place)
-        task = parts.taskrouter.task(task_sid) if task_sid else None
+        return kept_attributes(parts, task_sid) if task_sid else {}
     except TwilioRefusedError as error:  # it will not answer otherwise next time
         log.warning("carry.refused", channel=place.channel_sid, why=error.detail)
         return {}
+
+
+def kept_attributes(parts: Parts, task_sid: str) -> dict[str, object]:
+    """What a new task takes over from this one; {} if it is gone. Raises a Twilio fault."""
+    task = parts.taskrouter.task(task_sid)
     return carried_over(task.attributes) if task else {}
 
 
@@ -106,11 +122,7 @@ def _task_of(parts: Parts, request: RoutingRequest, place: Place) -> str | None:
     if place.interaction_sid is None or place.channel_sid is None:
         return None
     people = parts.gateway.participants(place.interaction_sid, place.channel_sid)
-    named = (
-        person.task_sid
-        for person in people
-        if person.sid == origin.participant_sid or (origin.worker_sid and person.worker_sid == origin.worker_sid)
-    )
+    named = (person.task_sid for person in people if find_person([person], origin) is not None)
     return next((task_sid for task_sid in named if task_sid), None)
 
 

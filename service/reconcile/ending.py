@@ -3,6 +3,7 @@
 from service.errors import ConflictError, TwilioRefusedError
 from service.model import Errand, ErrandState, Invite, State
 from service.reconcile.cancel import cancel
+from service.reconcile.closing import close_conversation
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
 from service.reconcile.settling import invites_of, is_over, settle
@@ -23,7 +24,7 @@ def end(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
         parts.errands.touch(errand.id, ErrandState.TAKEN, due=_IN_FLIGHT_S)
         return
     _close_channel(parts, errand)
-    _close_conversation(parts, errand)
+    close_conversation(parts, errand.conversation_sid)
     for other in parts.errands.of_anchor(errand.channel_sid):  # a park has nothing left to wait for
         if other.state in (ErrandState.PARKED, ErrandState.WAKING):
             parts.errands.touch(other.id, other.state, due=0)
@@ -46,13 +47,3 @@ def _close_channel(parts: Parts, errand: Errand) -> None:
     except TwilioRefusedError:
         if not is_over(parts, errand):
             raise
-
-
-def _close_conversation(parts: Parts, errand: Errand) -> None:
-    sid = errand.conversation_sid
-    if sid and parts.conversations.state(sid) not in (None, "closed"):
-        try:
-            parts.conversations.close(sid)
-        except TwilioRefusedError:
-            if parts.conversations.state(sid) not in (None, "closed"):
-                raise

@@ -5,6 +5,7 @@ import structlog
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
 from service.metrics import record
 from service.model import Invite, State
+from service.reconcile.closing import close_conversation
 from service.reconcile.observe import has_step, objection, observe
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
@@ -54,7 +55,7 @@ def _act(parts: Parts, invite: Invite, verdict: Verdict, step: int | None) -> No
     else:
         if verdict.act is Act.CLOSE:
             _close_channel(parts, invite)
-        _close_conversation(parts, invite)
+        close_conversation(parts, invite.conversation_sid)
         _finish(parts, invite, "closed", reason=verdict.reason)
 
 
@@ -88,16 +89,6 @@ def _close_channel(parts: Parts, invite: Invite) -> None:
         # closed or vanished in between is what we wanted; what a second close answers is documented nowhere
         if parts.gateway.channel_status(invite.interaction_sid, invite.channel_sid) not in (None, "closed", "failed"):
             raise
-
-
-def _close_conversation(parts: Parts, invite: Invite) -> None:
-    sid = invite.conversation_sid
-    if sid and parts.conversations.state(sid) not in (None, "closed"):
-        try:
-            parts.conversations.close(sid)
-        except TwilioRefusedError:
-            if parts.conversations.state(sid) not in (None, "closed"):
-                raise
 
 
 def _take_step(parts: Parts, invite: Invite, step: int) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from service.errors import InvalidFieldsError
-from service.flex.attributes import carried_over
 from service.flex.gateway import Participant
 from service.model import (
     NOTHING,
@@ -25,11 +24,12 @@ from service.model import (
     RoutingRequest,
     State,
 )
+from service.reconcile.attended import find_person, kept_attributes
 from service.reconcile.ending import end
 from service.reconcile.fitting import draft, fitting_decision
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
-from service.reconcile.settling import agents_on, find_person, has_gone, invites_of, log, refuse, settle, take_off
+from service.reconcile.settling import agents_on, has_gone, invites_of, log, refuse, settle, take_off
 from service.rules.carried import attributes_of
 from service.tracking.lifecycle import LIVE
 from service.tracking.records import new_invite_id
@@ -137,12 +137,6 @@ def _medium_in(attributes: Mapping[str, object]) -> str | None:
     """The medium as Flex has written it on the task before: an email is not to come as a chat."""
     told = attributes.get("channelType")
     return told if isinstance(told, str) and told in _MEDIA else None
-
-
-def kept_attributes(parts: Parts, task_sid: str) -> dict[str, object]:
-    """What a new task takes over from this one."""
-    task = parts.taskrouter.task(task_sid)
-    return carried_over(task.attributes) if task else {}
 
 
 def note_let_go(parts: Parts, task_sid: str | None) -> None:

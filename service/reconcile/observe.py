@@ -4,6 +4,7 @@ from service.errors import TwilioUnavailableError
 from service.flex.gateway import Participant
 from service.flex.taskrouter import Task
 from service.model import ErrandState, Invite, State
+from service.reconcile.attended import find_person
 from service.reconcile.listening import is_parked_unknown_to_us
 from service.reconcile.parts import Parts
 from service.reconcile.verdict import Act, ChannelLook, Verdict
@@ -75,9 +76,8 @@ def _follow(parts: Parts, task: Task) -> bool:
 
 def others_of(parts: Parts, invite: Invite) -> list[Invite]:
     """Our other records of the same conversation or channel."""
-    anchors = {sid for sid in (invite.conversation_sid, invite.channel_sid) if sid}
-    found = {one.id: one for anchor in sorted(anchors) for one in parts.store.of_anchor(anchor)}
-    return [one for one in found.values() if one.id != invite.id]
+    found = parts.store.of_anchors(invite.conversation_sid, invite.channel_sid)
+    return [one for one in found if one.id != invite.id]
 
 
 def has_step(invite: Invite) -> bool:
@@ -92,7 +92,7 @@ def _held_by_asker(invite: Invite, people: list[Participant], live: list[Task]) 
     tasks = {person.task_sid for person in serving}
     if origin is None or not serving or not all(task.sid in tasks for task in live):
         return False
-    return all(one.sid == origin.participant_sid or one.worker_sid == (origin.worker_sid or "") for one in serving)
+    return all(find_person([one], origin) is not None for one in serving)
 
 
 def _parked(parts: Parts, invite: Invite) -> bool:

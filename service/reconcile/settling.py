@@ -4,7 +4,7 @@ import structlog
 
 from service.errors import TwilioRefusedError, TwilioUnavailableError
 from service.flex.gateway import Participant
-from service.model import Errand, ErrandState, Invite, Origin
+from service.model import Errand, ErrandState, Invite
 from service.reconcile.parts import Parts
 from service.tracking.scripts import NONE
 
@@ -85,16 +85,6 @@ def _should_be_there(parts: Parts, errand: Errand) -> bool:
     return parts.store.now_ms() - (errand.parked_at_ms or errand.created_at_ms) < patience_ms
 
 
-def find_person(people: list[Participant], who: Origin | None) -> Participant | None:
-    """The participant who is meant."""
-    if who is None:
-        return None
-    for person in people:
-        if person.sid == who.participant_sid or (who.worker_sid and person.worker_sid == who.worker_sid):
-            return person
-    return None
-
-
 def take_off(parts: Parts, errand: Errand, person: Participant) -> None:
     """Close one participant. Somebody who has gone in between is what was wanted."""
     try:
@@ -108,6 +98,4 @@ def take_off(parts: Parts, errand: Errand, person: Participant) -> None:
 
 def invites_of(parts: Parts, errand: Errand) -> list[Invite]:
     """Our invites of the errand's conversation and channel."""
-    anchors = {sid for sid in (errand.conversation_sid, errand.channel_sid) if sid}
-    found = {one.id: one for anchor in sorted(anchors) for one in parts.store.of_anchor(anchor)}
-    return list(found.values())
+    return parts.store.of_anchors(errand.conversation_sid, errand.channel_sid)

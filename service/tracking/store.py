@@ -217,6 +217,11 @@ class Store:
             ids = self._redis.smembers(anchored("of", sid))
         return self.get_many(sorted(str(name) for name in ids))
 
+    def of_anchors(self, *sids: str | None) -> list[Invite]:
+        """All remembered invites of a conversation and its channel, each once, as far as the two are known."""
+        anchors = sorted({sid for sid in sids if sid})
+        return list({one.id: one for anchor in anchors for one in self.of_anchor(anchor)}.values())
+
     def newest(self, *, before: tuple[int, str] | None, most: int) -> list[tuple[int, str]]:
         """(created at ms, id) of the newest invites over all partitions, strictly before ``before``."""
         top: int | str = before[0] if before else "+inf"

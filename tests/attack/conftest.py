@@ -1,12 +1,13 @@
 """A world per test, with rules that have something to lose."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
 from service.tracking.embedded import EmbeddedStore
+from tests.flow.kept import Build, builder
 from tests.flow.world import World
 
 RULES = """
@@ -24,23 +25,11 @@ rules:
 default: {workflow: everyone}
 """
 
-Build = Callable[..., World]
-
 
 @pytest.fixture
 def build(embedded: EmbeddedStore, client: "redis.Redis", tmp_path: Path) -> Iterator[Build]:
     """A world with settings of one's own."""
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(RULES)
-    made: list[World] = []
-
-    def new(**settings: str) -> World:
-        made.append(World(embedded.url, str(rules), **settings))
-        return made[-1]
-
-    yield new
-    for world in made:
-        world.close()
+    yield from builder(embedded.url, tmp_path, RULES)
 
 
 @pytest.fixture

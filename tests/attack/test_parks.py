@@ -12,9 +12,9 @@ import requests
 from service.reconcile.errands import heard_message
 from service.reconcile.parking import park as park_it
 from service.tracking.errands import Errands
-from tests.attack.conftest import Build
 from tests.attack.lies import attributes, hooks, invite_of_others, lie, people_now
 from tests.flow.acts import agents, errand, leave, live_tasks, park, served, state, transfer, write
+from tests.flow.kept import Build
 from tests.flow.world import Answer, World
 
 

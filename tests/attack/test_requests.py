@@ -8,8 +8,8 @@ import pytest
 
 from service.flex.gateway import parse_attributes
 from service.model import Route
-from tests.attack.conftest import Build
 from tests.conftest import sid
+from tests.flow.kept import Build
 from tests.flow.world import World
 
 DAY_S = 90_000

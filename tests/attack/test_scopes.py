@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from service.intake.keys import EVERYTHING, SCOPES, generate_key
-from tests.attack.conftest import Build
 from tests.conftest import sid
+from tests.flow.kept import Build
 from tests.flow.world import World
 from tests.fuzz.test_doors import closed_doors
 

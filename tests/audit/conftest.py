@@ -6,23 +6,16 @@ import pytest
 import redis
 
 from service.tracking.embedded import EmbeddedStore
-from tests.flow.conftest import RULES
+from tests.flow.kept import kept_world, renewed
 from tests.flow.world import World
 
 
 @pytest.fixture(scope="module")
 def running(embedded: EmbeddedStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    path = tmp_path_factory.mktemp("rules") / "rules.yaml"
-    path.write_text(RULES)
-    made = World(embedded.url, str(path))
-    yield made
-    made.close()
+    yield from kept_world(embedded.url, tmp_path_factory.mktemp("rules"))
 
 
 @pytest.fixture
 def world(running: World, client: "redis.Redis") -> World:
     """As at the start: the local Twilio, and an empty store."""
-    running.advance(0)  # until no callback of the test before is on its way
-    running.control("POST", "reset")
-    client.flushall()
-    return running
+    return renewed(running)

@@ -13,6 +13,7 @@ from service.doctor.visit import Report, visit
 from service.settings import load_settings
 from service.tracking.embedded import EmbeddedStore
 from tests.flow.conftest import RULES
+from tests.flow.kept import kept_world, renewed
 from tests.flow.world import World
 
 SLOW = ("door.slow", "store.slow")
@@ -27,19 +28,13 @@ def rules_file(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def running(embedded: EmbeddedStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    path = tmp_path_factory.mktemp("rules") / "rules.yaml"
-    path.write_text(RULES)
-    made = World(embedded.url, str(path))
-    yield made
-    made.close()
+    yield from kept_world(embedded.url, tmp_path_factory.mktemp("rules"))
 
 
 @pytest.fixture
 def world(running: World, client: "redis.Redis") -> World:
     """As at the start: the local Twilio, and a store that knows of one catch-up."""
-    running.advance(0)  # until no callback of the test before is on its way
-    running.control("POST", "reset")
-    client.flushall()
+    renewed(running)
     running.catch_up()
     running.reconciler.parts.notes.write_names(running.reconciler.parts.taskrouter.names())
     return running

@@ -1,6 +1,6 @@
 """A world per test, with settings of one's own where a test wants them; and how its metrics are read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,27 +9,16 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.tracking.embedded import EmbeddedStore
-from tests.flow.conftest import RULES
+from tests.flow.kept import Build, builder
 from tests.flow.world import World
 
-Build = Callable[..., World]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture
 def build(embedded: EmbeddedStore, client: "redis.Redis", tmp_path: Path) -> Iterator[Build]:
     """A world with settings of one's own."""
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(RULES)
-    made: list[World] = []
-
-    def new(**settings: str) -> World:
-        made.append(World(settings.pop("REDIS_URL", embedded.url), str(rules), **settings))
-        return made[-1]
-
-    yield new
-    for world in made:
-        world.close()
+    yield from builder(embedded.url, tmp_path)
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from service.reconcile.readings import refresh_rules
 from service.rules.loading import RulesFile
 from service.tracking.embedded import start_embedded
 from tests.conftest import sid
+from tests.flow.kept import Build
 from tests.flow.world import World
-from tests.metrics.conftest import Build, Watcher, samples_of
+from tests.metrics.conftest import Watcher, samples_of
 from tests.project.test_proxy import free_port
 
 CANARY = "Zq7-canary-Zq7"

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from service import tracing
-from tests.metrics.conftest import Build
+from tests.flow.kept import Build
 
 CANARY = "Zq7-canary-Zq7"
 PATIENCE_S = 30.0
