@@ -13,18 +13,10 @@ from functools import partial
 from service.audit.pace import Pace
 from service.flex.taskrouter import PAGE, TaskRouter
 from service.model import TaskEvent, Thread
-from service.tracking.lifecycle import EVENT_SIGNALS
+from service.tracking.lifecycle import CAUGHT_UP, EVENT_SIGNALS
 
-# task.created names the thread; the others say how a task ended. What is between does not matter afterwards.
-TOLD = (
-    "task.created",
-    "task.completed",
-    "task.canceled",
-    "task.deleted",
-    "task.system-deleted",
-    "workflow.timeout",
-    "workflow.skipped",
-)
+# task.created names the thread; the others say how a task ended. Who took it in between does not matter afterwards.
+TOLD = tuple(event for event in CAUGHT_UP if event != "reservation.accepted")
 COMPLETED = "task.completed"
 
 Heard = Callable[[int], None]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from service.model import Entry, Invite, Kind, Route
+from service.rules.carried import attributes_of
 from service.tracking.records import asdict_request
 from service.tracking.store import Store
 
@@ -69,9 +70,9 @@ def _is_decided(invite: Invite) -> bool:
 
 def _body(invite: Invite) -> dict[str, object]:
     body = asdict_request(invite.request)
-    origin, to, carried = body.pop("origin", None), body.pop("to", None), body.pop("carried", None)
-    if carried:
-        body["attributes"] = {**carried, **invite.request.attributes}  # type: ignore[dict-item]  # a JSON object
+    origin, to = body.pop("origin", None), body.pop("to", None)
+    if body.pop("carried", None):
+        body["attributes"] = attributes_of(invite.request)
     if isinstance(origin, dict):
         body["from"] = {name: value for name, value in origin.items() if value is not None}
     if isinstance(to, dict):

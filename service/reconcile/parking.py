@@ -19,6 +19,7 @@ from service.reconcile.observe import has_step
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
 from service.reconcile.settling import Gone, agents_present, invites_of, log, refuse, settle, take_off
+from service.rules.carried import laid_over
 from service.rules.resolve import resolve_target
 from service.tracking.errand_records import carried_text
 from service.tracking.lifecycle import LIVE
@@ -79,7 +80,7 @@ def _objection(parts: Parts, errand: Errand, people: list[Participant], person: 
     if open_invite := next((one for one in invites_of(parts, errand) if one.state in waits), None):
         return f"the invite {open_invite.id} is open: cancel it first"
     if errand.attempt == 0 and person.task_sid:
-        size = characters({**kept_attributes(parts, person.task_sid), **errand.ask.attributes})
+        size = characters(laid_over(kept_attributes(parts, person.task_sid), errand.ask.attributes))
         if size > MOST_CHARACTERS - OURS:
             return f"the task's attributes make {size} characters; at most {MOST_CHARACTERS - OURS} can be kept"
     return None
@@ -203,7 +204,7 @@ def _invite(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> Inv
         channel_sid=errand.channel_sid,
         channel_type=errand.channel_type,
         reason=errand.ask.reason,
-        attributes={**errand.carried, **errand.ask.attributes},
+        attributes=laid_over(errand.carried, errand.ask.attributes),
     )
     try:
         invite = invite_for(book, errand, request, errand.successor or "")
