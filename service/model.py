@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Literal
 
 SID_PATTERN = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 
@@ -58,6 +59,16 @@ class Release(StrEnum):
     QUEUED = "queued"
     IMMEDIATELY = "immediately"
 
+
+ReleaseWord = Literal["accepted", "queued", "immediately", "on_accept"]
+RELEASES: Mapping[str, Release] = MappingProxyType(
+    {
+        "accepted": Release.ON_ACCEPT,
+        "queued": Release.QUEUED,
+        "immediately": Release.IMMEDIATELY,
+        "on_accept": Release.ON_ACCEPT,  # as it was spelled at first
+    }
+)
 
 CHANNEL_TYPES = ("web", "sms", "whatsapp", "messenger", "chat", "email", "voice")
 

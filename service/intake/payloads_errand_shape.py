@@ -12,10 +12,10 @@ from service.intake.payloads_shape import (
     IdempotencyKey,
     OriginBody,
     Reason,
-    ReleaseWord,
     Strict,
     TargetBody,
 )
+from service.model import ReleaseWord
 
 LEAST_WAKE_S = 60
 MOST_WAKE_S = 170 * 86_400  # a channel that nobody touches is deleted after 180 days ("Park an Interaction")

@@ -20,11 +20,10 @@ from service.flex.attributes import without_flex_sids
 from service.intake.payloads_faults import FLAT_ORIGIN, field_fault, header_faults, joint_faults, shown
 from service.intake.payloads_json import FORM, JSON, media_type_of, parse_json, read_form, read_json_object
 from service.intake.payloads_shape import EscalationBody, TransferBody
-from service.model import NOTHING, Kind, Mode, Origin, Release, RoutingRequest, Target
+from service.model import NOTHING, RELEASES, Kind, Mode, Origin, Release, RoutingRequest, Target
 
 MOST_ERRORS = 50
 
-_OLDER_SPELLING = {"accepted": Release.ON_ACCEPT}  # records hold the word that came first
 _SHAPES: dict[Kind, type[EscalationBody]] = {Kind.ESCALATION: EscalationBody, Kind.TRANSFER: TransferBody}
 
 
@@ -81,7 +80,7 @@ def body_fingerprint(request: RoutingRequest) -> str:
 
 def release_of(word: str | None) -> Release | None:
     """The release that a caller's word means; None where nothing was said, for then the rule decides."""
-    return None if word is None else Release(_OLDER_SPELLING.get(word, word))
+    return None if word is None else RELEASES[word]
 
 
 def _read(content_type: str | None, body: bytes, *, nest: bool) -> _Read:

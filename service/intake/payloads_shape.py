@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from service.model import ReleaseWord
+
 MOST_REASON = 200
 MOST_KEY = 255
 MOST_NAME = 255
@@ -37,7 +39,6 @@ ParticipantSid = Annotated[str, _sid("UT")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=MOST_REASON, pattern=ONE_LINE)]
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=MOST_KEY, pattern=VISIBLE)]
 TargetName = Annotated[str, StringConstraints(min_length=1, max_length=MOST_NAME, pattern=ONE_LINE)]
-ReleaseWord = Literal["accepted", "on_accept", "queued", "immediately"]
 ChannelType = Literal["web", "sms", "whatsapp", "messenger", "chat", "email", "voice"]
 
 

@@ -7,7 +7,7 @@ never reached. The structure of single parts is in ``shape``, what a route may s
 import hashlib
 import re
 
-from service.model import NOTHING
+from service.model import NOTHING, RELEASES
 from service.rules.checking import checked, unknown_key
 from service.rules.conditions import Context, asked_queues, named_activities, read_condition
 from service.rules.document import Tree, read_document
@@ -18,7 +18,6 @@ from service.rules.routes import read_step, read_steps, seconds_in
 from service.rules.ruleset import Named, Rule, RuleSet
 from service.rules.shape import (
     MAX_RULES,
-    RELEASES,
     DefaultShape,
     FileShape,
     HeadShape,

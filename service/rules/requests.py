@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
-from service.model import CHANNEL_TYPES, Kind, Mode, Origin, RoutingRequest, Target, is_sid
+from service.model import CHANNEL_TYPES, RELEASES, Kind, Mode, Origin, RoutingRequest, Target, is_sid
 from service.rules.expression.faults import did_you_mean
-from service.rules.shape import RELEASES
 
 SIDS: Mapping[str, str] = {"conversation_sid": "CH", "interaction_sid": "KD", "channel_sid": "UO"}
 TEXTS = ("reason", "idempotency_key", "execution_sid")

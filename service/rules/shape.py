@@ -8,18 +8,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from service.model import Release
+from service.model import ReleaseWord
 from service.rules.checking import Shape
 
 MAX_RULES = 1000
 MAX_FALLBACKS = 9  # with the route itself: ten steps
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-RELEASES: Mapping[str, Release] = {
-    "accepted": Release.ON_ACCEPT,
-    "queued": Release.QUEUED,
-    "immediately": Release.IMMEDIATELY,
-    "on_accept": Release.ON_ACCEPT,  # as it was spelled at first
-}
 
 
 class WorkerFact(Shape):
@@ -71,7 +65,7 @@ class FallenShape(Shape):
         description=f"a list of up to {MAX_FALLBACKS} routes, each tried when the one before it lapsed",
     )
     on_lapse: Literal["close", "leave"] = Field("close", description="close or leave")
-    release: Literal["accepted", "queued", "immediately", "on_accept"] | None = Field(
+    release: ReleaseWord | None = Field(
         None,
         description="accepted, queued or immediately: when the agent who transfers cold is let go, where the request "
         "does not say (accepted if the rule does not either)",

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.model import Release
+from service.model import RELEASES, Release
 from service.rules.decide import decide, explain, facts_of
 from service.rules.expression import Lazy
 from service.rules.expression.interpret import lookup
 from service.rules.farewell import farewell_text
 from service.rules.ladder import step_is_skipped
 from service.rules.ruleset import Rule, RuleSet, Step
-from service.rules.shape import RELEASES, SECONDS
+from service.rules.shape import SECONDS
 from service.rules.trial_file import Trial
 
 TIMES = ("timeout", "recheck", "give_up_after")
