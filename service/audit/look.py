@@ -11,7 +11,7 @@ from service.audit.history import COMPLETED, Story
 from service.audit.pace import Pace
 from service.flex.conversations import Talk
 from service.flex.gateway import Participant
-from service.reconcile.listening import MARK
+from service.reconcile.errands.listening import MARK
 from service.reconcile.parts import Parts
 from service.reconcile.verdict import LEFT_ON_PURPOSE, Act, ChannelLook, Verdict, judge
 

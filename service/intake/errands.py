@@ -22,7 +22,7 @@ from service.intake.permits import check_attends, own_origin
 from service.intake.requests import IN_HAND_S, LOST_AFTER_S
 from service.model import Ask, Errand, ErrandKind, ErrandState
 from service.reconcile.attended import Place
-from service.reconcile.errands import wake, work_errand
+from service.reconcile.errands.work import wake, work_errand
 from service.tracking.errand_records import new_errand_id
 
 log = structlog.stdlib.get_logger("service.request")

@@ -7,7 +7,7 @@ from service.intake.door import EVENT_BYTES, Door, read_body
 from service.intake.payloads import parse_cloud_events, parse_message_form, parse_taskrouter_form
 from service.metrics import record
 from service.model import TaskEvent, is_sid
-from service.reconcile.errands import heard_message
+from service.reconcile.errands.work import heard_message
 from service.reconcile.hear import hear
 from service.reconcile.parts import Parts
 from service.tracing import note

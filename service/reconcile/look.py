@@ -9,8 +9,8 @@ from service.flex.gateway import Participant
 from service.metrics import record
 from service.model import ErrandKind, ErrandState, Invite, Mode, Release, State
 from service.reconcile.attended import find_person
+from service.reconcile.errands.leaving import note_let_go
 from service.reconcile.fulfil import find, pace_of, sids_of
-from service.reconcile.leaving import note_let_go
 from service.reconcile.parts import Parts
 from service.reconcile.recheck import call_off, is_passed_over
 from service.reconcile.rulebook import Rulebook

@@ -13,7 +13,7 @@ from service.flex.http import budget
 from service.metrics import record
 from service.model import Invite, State
 from service.reconcile.catch_up import catch_up
-from service.reconcile.errands import work_errand
+from service.reconcile.errands.work import work_errand
 from service.reconcile.fulfil import fulfil
 from service.reconcile.lapse import judge_channel
 from service.reconcile.look import look_at_open

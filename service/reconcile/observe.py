@@ -5,7 +5,7 @@ from service.flex.gateway import Participant
 from service.flex.taskrouter import Task
 from service.model import ErrandState, Invite, State
 from service.reconcile.attended import find_person
-from service.reconcile.listening import is_parked_unknown_to_us
+from service.reconcile.errands.listening import is_parked_unknown_to_us
 from service.reconcile.parts import Parts
 from service.reconcile.verdict import Act, ChannelLook, Verdict
 from service.tracking.arrival import adopt_task

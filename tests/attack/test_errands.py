@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from service.model import ErrandState
-from service.reconcile.errands import work_errand
+from service.reconcile.errands.work import work_errand
 from service.tracking.errands import Errands
 from tests.attack.lies import invite_of_others, lie, people_now
 from tests.flow.acts import agents, errand, leave, live_tasks, remove, served, state

@@ -9,8 +9,8 @@ from pathlib import Path
 import redis
 import requests
 
-from service.reconcile.errands import heard_message
-from service.reconcile.parking import park as park_it
+from service.reconcile.errands.parking import park as park_it
+from service.reconcile.errands.work import heard_message
 from service.tracking.errands import Errands
 from tests.attack.lies import attributes, hooks, invite_of_others, lie, people_now
 from tests.flow.acts import agents, errand, leave, live_tasks, park, served, state, transfer, write

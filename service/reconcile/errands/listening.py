@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 from service.errors import TwilioRefusedError
 from service.flex.conversations import Talk
 from service.model import Errand
+from service.reconcile.errands.settling import log
 from service.reconcile.parts import Parts
-from service.reconcile.settling import log
 from service.tracking.errand_records import is_errand_id
 
 MARK = "router_parked"  # the conversation attribute that says so

@@ -25,11 +25,11 @@ from service.model import (
     State,
 )
 from service.reconcile.attended import find_person, kept_attributes
-from service.reconcile.ending import end
+from service.reconcile.errands.ending import end
+from service.reconcile.errands.settling import agents_on, has_gone, invites_of, log, refuse, settle, take_off
 from service.reconcile.fitting import draft, fitting_decision
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
-from service.reconcile.settling import agents_on, has_gone, invites_of, log, refuse, settle, take_off
 from service.rules.carried import attributes_of
 from service.tracking.lifecycle import LIVE
 from service.tracking.records import new_invite_id

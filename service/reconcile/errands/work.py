@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from service.errors import TwilioRefusedError
 from service.model import NOTHING, Ask, Errand, ErrandKind, ErrandState
-from service.reconcile.ending import end
-from service.reconcile.leaving import leave
-from service.reconcile.listening import take_back
-from service.reconcile.parking import carry_on_waking, look_at_parked, park, wake
+from service.reconcile.errands.ending import end
+from service.reconcile.errands.leaving import leave
+from service.reconcile.errands.listening import take_back
+from service.reconcile.errands.parking import carry_on_waking, look_at_parked, park, wake
+from service.reconcile.errands.settling import Gone, its_turn, refuse, settle
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
-from service.reconcile.settling import Gone, its_turn, refuse, settle
 from service.tracking.errand_records import is_errand_id
 from service.tracking.scripts import NONE
 

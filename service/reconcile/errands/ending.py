@@ -4,9 +4,9 @@ from service.errors import ConflictError, TwilioRefusedError
 from service.model import Errand, ErrandState, Invite, State
 from service.reconcile.cancel import cancel
 from service.reconcile.closing import close_conversation
+from service.reconcile.errands.settling import invites_of, is_over, settle
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
-from service.reconcile.settling import invites_of, is_over, settle
 
 _IN_FLIGHT_S = 2.0
 _OPEN = (State.REQUESTED, State.PENDING, State.LAPSED)

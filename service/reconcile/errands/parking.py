@@ -13,12 +13,12 @@ from service.flex.attributes import MOST_CHARACTERS, characters
 from service.flex.gateway import Participant
 from service.model import Errand, ErrandState, Invite, Kind, Plan, RoutingRequest, State, Target
 from service.reconcile.attended import find_person, kept_attributes
-from service.reconcile.leaving import invite_for
-from service.reconcile.listening import listen, listen_no_more, mark, take_back
+from service.reconcile.errands.leaving import invite_for
+from service.reconcile.errands.listening import listen, listen_no_more, mark, take_back
+from service.reconcile.errands.settling import Gone, agents_present, invites_of, log, refuse, settle, take_off
 from service.reconcile.observe import has_step
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
-from service.reconcile.settling import Gone, agents_present, invites_of, log, refuse, settle, take_off
 from service.rules.carried import laid_over
 from service.rules.resolve import resolve_target
 from service.tracking.errand_records import carried_text
