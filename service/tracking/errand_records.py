@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 from service.model import Ask, Errand, ErrandKind, ErrandState, Last, Origin, Release, Target
-from service.tracking.records import PARTITIONS, history_of, partition_of
+from service.tracking.records import PARTITIONS, history_of, partition_of, refuse_later
 
 ERRAND_VERSION = "1"
 
@@ -46,7 +46,10 @@ def carried_text(attributes: Mapping[str, object]) -> str:
 
 
 def errand_of(fields: Mapping[str, str], due_ms: int | None) -> Errand:
-    """The record as read. Raises KeyError or ValueError if it is not one of ours."""
+    """The record as read. Raises StoreUnavailableError if a later version has written it; KeyError or ValueError if it
+    is not one of ours.
+    """
+    refuse_later(fields, ERRAND_VERSION)
     texts = {name: fields.get(name) or None for name in _TEXTS}
     numbers = {name: int(fields[name]) for name in _NUMBERS if fields.get(name)}
     return Errand(

@@ -26,6 +26,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from service.errors import StoreUnavailableError
 from service.model import Entry, Invite, Kind, Mode, Origin, Plan, Release, Route, RoutingRequest, State, Target
 
 PARTITIONS = 64
@@ -98,7 +99,10 @@ def fields_of(invite: Invite) -> dict[str, str]:
 
 
 def invite_of(fields: Mapping[str, str], due_ms: int | None) -> Invite:
-    """The record as read. Raises KeyError or ValueError if it is not one of ours."""
+    """The record as read. Raises StoreUnavailableError if a later version has written it; KeyError or ValueError if it
+    is not one of ours.
+    """
+    refuse_later(fields, RECORD_VERSION)
     texts = {name: fields.get(name) or None for name in _TEXTS}
     numbers = {name: int(fields[name]) for name in _NUMBERS if fields.get(name)}
     return Invite(
@@ -116,6 +120,18 @@ def invite_of(fields: Mapping[str, str], due_ms: int | None) -> Invite:
         **texts,  # type: ignore[arg-type]  # names and types are those of the record
         **numbers,  # type: ignore[arg-type]
     )
+
+
+def refuse_later(fields: Mapping[str, str], version: str) -> None:
+    """Raise StoreUnavailableError for a record that a later version of the service has written.
+
+    While an upgrade is half done, old processes meet such records. What they do not understand they must not judge,
+    and not drop from what they write next: they leave it to the new processes, and say so.
+    """
+    if int(fields.get("v", "1")) > int(version):
+        raise StoreUnavailableError(
+            f"record {fields['id']} was written by a later version of this service: finish the upgrade", retry_after_s=5
+        )
 
 
 def history_of(log: str | None) -> tuple[Entry, ...]:
