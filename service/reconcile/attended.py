@@ -12,8 +12,9 @@ from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnava
 from service.flex.attributes import carried_over
 from service.flex.gateway import Participant
 from service.flex.http import budget
-from service.model import Invite, Kind, Origin, RoutingRequest, State
+from service.model import CHANNEL_TYPES, Invite, Kind, Origin, RoutingRequest, State
 from service.reconcile.parts import Parts
+from service.rules.carried import attributes_of
 from service.tracking.store import Store
 
 log = structlog.stdlib.get_logger("service.attended")
@@ -85,10 +86,21 @@ def with_carried(parts: Parts, request: RoutingRequest) -> RoutingRequest:
         return request
     try:
         with budget(READ_S):
-            return replace(request, carried=read_carried(parts, request, place_of(parts.store, request)))
+            return with_medium(replace(request, carried=read_carried(parts, request, place_of(parts.store, request))))
     except (TwilioUnavailableError, TwilioAmbiguousError) as error:
         log.warning("carry.later", channel=request.channel_sid, conversation=request.conversation_sid, why=error.detail)
         return request
+
+
+def with_medium(request: RoutingRequest) -> RoutingRequest:
+    """The request with the medium as Flex has written it on the task before, where the caller names none.
+
+    Else an email that is handed on would come as a chat.
+    """
+    told = attributes_of(request).get("channelType")
+    if request.channel_type is not None or told not in CHANNEL_TYPES:
+        return request
+    return replace(request, channel_type=str(told))
 
 
 def read_carried(parts: Parts, request: RoutingRequest, place: Place) -> dict[str, object]:

@@ -290,21 +290,39 @@ def test_full_webhooks_keep_the_agent(world: World) -> None:
     assert (agents(world, first), attributes(world, first)) == (["alice"], {})
 
 
-def test_email_is_woken_as_email(world: World) -> None:
+def emailed(world: World) -> tuple[Answer, str]:
+    """Alice attends an email conversation whose task others have made, so nobody has told us that it is one."""
     talk = world.customer(interaction=True, channel_type="email")
     task = invite_of_others(world, talk, "email")
     world.agent("alice", "accept")
     first = Answer(200, world.await_listed(f"conversation_sid={talk['conversation_sid']}", task))
     world.await_state(first["id"], "accepted")
+    return first, task
+
+
+def task_channels(world: World, *tasks: object) -> list[str]:
+    path = f"{world.sandbox.base_url}/v1/Workspaces/{world.info['workspace_sid']}/Tasks/"
+    login = (world.info["account_sid"], world.info["auth_token"])
+    return [requests.get(path + str(t), auth=login, timeout=9).json()["task_channel_unique_name"] for t in tasks]
+
+
+def test_email_is_woken_as_email(world: World) -> None:
+    first, task = emailed(world)
     rests = park(world, first)
     assert rests.status == 200, rests
     write(world, first)
     done = world.turn_until_errand(rests["id"], "done")
-    path = f"{world.sandbox.base_url}/v1/Workspaces/{world.info['workspace_sid']}/Tasks/"
-    login = (world.info["account_sid"], world.info["auth_token"])
-    new = world.invite(done["successor"])["task_sid"]
-    names = [requests.get(path + str(t), auth=login, timeout=9).json()["task_channel_unique_name"] for t in (task, new)]
-    assert names[0] == names[1]
+    old, new = task_channels(world, task, world.invite(done["successor"])["task_sid"])
+    assert old == new
+
+
+def test_email_is_transferred_as_email(world: World) -> None:
+    """The caller names no channel_type; the agent's task does."""
+    first, task = emailed(world)
+    moved = transfer(world, first, to={"queue": "billing"})
+    assert moved.status == 201, moved
+    old, new = task_channels(world, task, moved["task_sid"])
+    assert old == new
 
 
 def test_park_and_transfer_at_once(world: World) -> None:

@@ -5,7 +5,6 @@ the second finds that nobody would stay. Who leaves by Flex itself is not in tha
 a customer left alone that way, and asks for somebody else.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from service.errors import InvalidFieldsError
@@ -24,19 +23,17 @@ from service.model import (
     RoutingRequest,
     State,
 )
-from service.reconcile.attended import find_person, kept_attributes
+from service.reconcile.attended import find_person, kept_attributes, with_medium
 from service.reconcile.errands.ending import end
 from service.reconcile.errands.settling import agents_on, has_gone, invites_of, log, refuse, settle, take_off
 from service.reconcile.fitting import draft, fitting_decision
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
-from service.rules.carried import attributes_of
 from service.tracking.lifecycle import LIVE
 from service.tracking.records import new_invite_id
 
 _DONE = {ErrandKind.LEAVE: "left", ErrandKind.REMOVE: "removed"}
 _ASKED_AGAIN_S = 1.0
-_MEDIA = frozenset({"web", "sms", "whatsapp", "messenger", "chat", "email", "voice"})  # as requests name them
 _ALONE = "nobody else is on the channel: transfer, park or end it instead"
 
 
@@ -123,20 +120,13 @@ def hand_over(parts: Parts, book: Rulebook, errand: Errand, person: Participant 
 
 def invite_for(book: Rulebook, errand: Errand, request: RoutingRequest, invite_id: str) -> Invite:
     """The record of the invite that an errand leads to. Raises InvalidFieldsError if it cannot be made."""
-    if request.channel_type is None:
-        request = replace(request, channel_type=_medium_in(attributes_of(request)))
+    request = with_medium(request)
     decision = fitting_decision(book, request)
     made = draft(
         request, decision,
         conversation=errand.conversation_sid, interaction=errand.interaction_sid, channel=errand.channel_sid,
     )  # fmt: skip
     return replace(made, id=invite_id, asked_by=f"errand:{errand.id}")
-
-
-def _medium_in(attributes: Mapping[str, object]) -> str | None:
-    """The medium as Flex has written it on the task before: an email is not to come as a chat."""
-    told = attributes.get("channelType")
-    return told if isinstance(told, str) and told in _MEDIA else None
 
 
 def note_let_go(parts: Parts, task_sid: str | None) -> None:
