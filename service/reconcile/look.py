@@ -122,7 +122,11 @@ def release_old_agent(parts: Parts, invite: Invite) -> bool:
     for person in present:
         if find_person([person], origin) is not None and _was_there_before(parts, invite, person):
             note_let_go(parts, person.task_sid)
-            _close(parts, invite, person.sid)
+            try:
+                _close(parts, invite, person.sid)
+            except TwilioRefusedError:
+                note_let_go(parts, person.task_sid, gone=False)
+                raise
     parts.store.touch(invite.id, invite.state, fields={"old_agent_gone": "1"}, what="old agent released")
     return True
 

@@ -142,4 +142,7 @@ def test_refusal_by_twilio_is_told_and_ends_the_errand(world: World) -> None:
     answer = leave(world, first, "alice")
     assert answer.status == 409
     assert agents(world, first) == ["alice", "bob"]
+    stays = world.reconciler.parts.store.get(str(first["id"]))
+    assert stays is not None
+    assert not stays.let_go  # if she goes later, it is her own doing
     assert leave(world, first, "bob").status == 200

@@ -7,7 +7,7 @@ a customer left alone that way, and asks for somebody else.
 
 from dataclasses import replace
 
-from service.errors import InvalidFieldsError
+from service.errors import InvalidFieldsError, TwilioRefusedError
 from service.flex.gateway import Participant
 from service.model import (
     NOTHING,
@@ -56,7 +56,11 @@ def leave(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
         parts.errands.touch(errand.id, ErrandState.TAKEN, fields={"attempt": str(errand.attempt + 1)})
         for seat in seats:
             note_let_go(parts, seat.task_sid)
-            take_off(parts, errand, seat)
+            try:
+                take_off(parts, errand, seat)
+            except TwilioRefusedError:
+                note_let_go(parts, seat.task_sid, gone=False)
+                raise
         _after(parts, book, errand, person, now_ms=now_ms)
     elif errand.ask.last is Last.END:
         end(parts, book, errand, now_ms=now_ms)
@@ -129,12 +133,17 @@ def invite_for(book: Rulebook, errand: Errand, request: RoutingRequest, invite_i
     return replace(made, id=invite_id, asked_by=f"errand:{errand.id}")
 
 
-def note_let_go(parts: Parts, task_sid: str | None) -> None:
-    """Written before the act: when this agent's task is completed, that is our doing and no leaving on purpose."""
+def note_let_go(parts: Parts, task_sid: str | None, *, gone: bool = True) -> None:
+    """Written before the act: when this agent's task is completed, that is our doing and no leaving on purpose.
+
+    ``gone=False`` takes it back where Twilio has refused: if they leave later, it is their own doing.
+    """
     invite_id = parts.store.id_of_task(task_sid) if task_sid else None
     theirs = parts.store.get(invite_id) if invite_id else None
     if theirs is not None:
-        parts.store.touch(theirs.id, theirs.state, fields={"let_go": "1"}, what="let go")
+        parts.store.touch(
+            theirs.id, theirs.state, fields={"let_go": "1" if gone else "0"}, what="let go" if gone else "stays"
+        )
 
 
 def _successor(parts: Parts, errand: Errand) -> str | None:
