@@ -28,10 +28,10 @@ from service.tracking.store import NONE
 log = structlog.stdlib.get_logger("service.reconcile")
 
 IDLE_S = 0.2
+GATHER_S = 0.01  # a turn costs two round trips to the store: better for several free hands than for each
 NAMES_EVERY_S = 300.0
 MINUTE_EVERY_S = 15.0  # the store says whose minute it is
 AFTER_FAULT_S = 5.0
-PAGE = 32
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Reconciler:
                 stop.wait(1.0)
                 continue
             if not busy:
-                stop.wait(IDLE_S)
+                self._rest(stop)
         self._pool.shutdown(wait=True)
         log.info("reconcile.stopped")
 
@@ -73,8 +73,10 @@ class Reconciler:
         self._start_chores()
         refresh_rules(self.book, time.time_ns() // 1_000_000)
         started = 0
-        for partition in self.parts.store.due_partitions():
-            free = self._take_free(PAGE)
+        due = self.parts.store.due_partitions()
+        share = max(1, self.workers // max(1, len(due)))  # a backlog in one partition must not make the others wait
+        for partition in due:
+            free = self._take_free(share)
             if not free:
                 break
             try:
@@ -87,6 +89,14 @@ class Reconciler:
                 self._pool.submit(self._work_and_free, invite_id, now_ms)
             started += len(ids)
         return started
+
+    def _rest(self, stop: threading.Event) -> None:
+        """Nothing is due, or all hands are full; then the next turn begins soon after the first of them is free."""
+        full = not self._free.acquire(blocking=False)
+        if full and not self._free.acquire(timeout=IDLE_S):
+            return
+        self._free.release()
+        stop.wait(GATHER_S if full else IDLE_S)
 
     def drain(self) -> None:
         """Wait until all started work is done. For tests."""

@@ -121,6 +121,13 @@ def test_claim_takes_due_work_once(store: Store) -> None:
     assert store.due_partitions() == []
 
 
+def test_who_waits_longest_is_named_first(store: Store, client: "redis.Redis") -> None:
+    """In whichever partition: a low number is no privilege, and what is not due yet is not named."""
+    for partition, due_ms in ((3, 3000), (60, 1000), (20, 2000), (1, store.now_ms() + 60_000)):
+        client.zadd(key(partition, "due"), {f"iv_{partition:02d}_{'0' * 32}": due_ms})
+    assert store.due_partitions() == [60, 20, 3]
+
+
 def test_lapsed_lease_gives_work_back(store: Store) -> None:
     invite = draft()
     store.create(invite, due_in_s=0)
