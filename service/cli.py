@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Routes conversations to people on Twilio Flex and rescues those that nobody takes.
 
-    Settings come from the environment; see README.md or config/example.env.
+    Settings come from the environment; see docs/reference/settings.md or config/example.env.
     """
 
 

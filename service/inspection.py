@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--record", type=RULES, default="doctor-verify.json", help="For --verify: where the answers are kept.")
 @faults_shown
 def doctor(*, verify: bool, answers: TextIO | None, record: Path, proxy_config: Path, **wished: Any) -> None:
-    """Say what is wrong with this installation, why it matters, and how to mend it; docs/doctor.md lists it all.
+    """Say what is wrong with this installation, why it matters, and how to mend it: docs/reference/doctor.md lists all.
 
     Exit code 0 if all is well, 1 if something was found, 2 if not everything could be looked at.
     """

@@ -71,7 +71,7 @@ WorkspaceSid = Annotated[str, StringConstraints(pattern=r"^WS[0-9a-fA-F]{32}$")]
 
 
 class Settings(BaseModel):
-    """Every setting of the service. Field names are the variable names in lower case; descriptions feed the README."""
+    """Every setting of the service. Field names are the variable names in lower case; descriptions feed the docs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

@@ -1,4 +1,4 @@
-"""What README says of commands, addresses and filters is what the code has."""
+"""README is short, and what it says of files, commands and rooms is what is there."""
 
 import re
 from pathlib import Path
@@ -7,8 +7,8 @@ import click
 import pytest
 
 from service.cli import main
-from service.intake.openapi import document
-from service.tracking.lifecycle import EVENTS_FILTER
+
+MOST_LINES = 170
 
 
 @pytest.fixture(scope="module")
@@ -16,27 +16,28 @@ def readme() -> str:
     return (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
-def test_events_filter_is_ours(readme: str) -> None:
-    assert f"`{EVENTS_FILTER}`" in readme
+def test_readme_is_short(readme: str) -> None:
+    assert len(readme.splitlines()) <= MOST_LINES
 
 
-def test_every_address_is_described(readme: str) -> None:
-    paths = document()["paths"]
-    assert isinstance(paths, dict)
-    for path in paths:
-        assert path.replace("{invite_id}", "{id}").removeprefix("/v1/events") in readme, path
+def test_readme_names_how_to_test(readme: str) -> None:
+    assert "`make test`" in readme
 
 
-def test_every_command_is_named(readme: str) -> None:
-    for name, command in main.commands.items():
-        names = [f"{name} {inner}" for inner in command.commands] if isinstance(command, click.Group) else [name]
-        assert all(one in readme for one in names)
+def test_readme_leads_to_the_docs(readme: str) -> None:
+    assert "(docs/README.md)" in readme
 
 
-def test_named_files_exist(readme: str) -> None:
+def test_layout_names_every_room(readme: str, repository: Path) -> None:
+    layout = readme[readme.index("## Layout") : readme.index("## Known limits")]
+    rooms = [one.parent.name for one in (repository / "service").glob("*/__init__.py")]
+    assert [room for room in rooms if f"      {room}/ " not in layout] == []
+
+
+def test_named_files_exist(readme: str, repository: Path) -> None:
     named = set(re.findall(r"`(config/[\w./-]+)`", readme))
     assert named
-    assert all((Path(__file__).parent.parent / name).exists() for name in named)
+    assert all((repository / name).exists() for name in named)
 
 
 def test_every_command_has_help() -> None:

@@ -135,9 +135,9 @@ def test_other_log_levels_are_refused(levels: str) -> None:
     assert "LOG_LEVEL: must be DEBUG, INFO, WARNING or ERROR" in faults(GOOD | {"LOG_LEVEL": levels})
 
 
-def test_readme_table_equals_the_settings(repository: Path) -> None:
+def test_documented_table_equals_the_settings(repository: Path) -> None:
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, info in Settings.model_fields.items():
         default = "**required**" if info.is_required() else "" if info.default in (None, "") else f"`{info.default}`"
         rows.append(f"| `{name.upper()}` | {default} | {info.description} |")
-    assert "\n".join(rows) in (repository / "README.md").read_text(encoding="utf-8")
+    assert "\n".join(rows) in (repository / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the doctor can find: one table, ``findings.toml``, that the command and ``docs/doctor.md`` are both made of.
+"""What the doctor can find: one table, ``findings.toml``: the command and ``docs/reference/doctor.md`` are made of it.
 
 No network, no store and no clock come in here.
 """

@@ -1,7 +1,7 @@
 """The description of the HTTP interface as JSON and as a page, served from this process alone: no other host is asked.
 
 Swagger UI lies in ``static/swagger-ui`` as released (5.35.0; SHA256SUMS beside it), under a policy that lets the page
-run only what this service itself serves. Nothing here needs a key, and nothing here tells more than the README.
+run only what this service itself serves. Nothing here needs a key, and nothing here tells more than the public docs do.
 """
 
 from pathlib import Path

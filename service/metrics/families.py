@@ -1,4 +1,4 @@
-"""Every metric of this service, declared once: name, meaning, labels. ``docs/metrics.md`` lists the same, by a test.
+"""Every metric of this service, declared once: name, meaning, labels. A test holds ``docs/reference/metrics.md`` to it.
 
 Where gunicorn's workers share a directory (see ``files``) all values live there; otherwise in this process.
 """

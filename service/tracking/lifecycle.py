@@ -1,6 +1,7 @@
 """The life of an invite as data: states, signals and the allowed moves. Pure; nothing here acts or waits.
 
-Only forward: a duplicate or a late arrival finds no row and is ignored. The README carries this table as a graph.
+Only forward: a duplicate or a late arrival finds no row and is ignored. The tables are drawn as graphs in
+``docs/explanation/life-of-an-invite.md``.
 """
 
 from service.model import ErrandState, State

@@ -16,7 +16,7 @@ from service.errors import ConfigurationError
 from tests.doctor.conftest import SLOW
 from tests.flow.world import World
 
-DOCS = "docs/doctor.md"
+DOCS = "docs/reference/doctor.md"
 
 
 def run(world: World, *arguments: str, text: str = "", **environ: str) -> Result:

@@ -15,7 +15,7 @@ each = pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: f
 
 
 def test_page_lists_every_metric_as_it_is(repository: Path) -> None:
-    page = (repository / "docs" / "metrics.md").read_text()
+    page = (repository / "docs" / "reference" / "metrics.md").read_text()
     listed = [line for line in page.splitlines() if line.startswith(f"| `{PREFIX}")]
     assert listed == [
         f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.meaning} |"

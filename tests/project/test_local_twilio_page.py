@@ -12,7 +12,7 @@ from service.sandbox.server import SandboxOptions, start_sandbox
 
 @pytest.fixture
 def page(repository: Path) -> str:
-    return (repository / "docs" / "local-twilio.md").read_text(encoding="utf-8")
+    return (repository / "docs" / "reference" / "local-twilio.md").read_text(encoding="utf-8")
 
 
 def test_page_names_every_control_address(page: str) -> None:

@@ -60,8 +60,8 @@ def test_passing_event_moves_nothing(event: str) -> None:
     assert event not in EVENT_SIGNALS
 
 
-def test_readme_graphs_equal_the_tables(repository: Path) -> None:
-    text = (repository / "README.md").read_text(encoding="utf-8")
+def test_drawn_graphs_equal_the_tables(repository: Path) -> None:
+    text = (repository / "docs" / "explanation" / "life-of-an-invite.md").read_text(encoding="utf-8")
     drawn = set(re.findall(r"^ {4}([a-z]+) --> ([a-z]+): ([a-z]+)$", text, flags=re.MULTILINE))
     invites = {(str(a), str(b), signal) for signal, row in TRANSITIONS.items() for a, b in row.items()}
     errands = {(str(a), str(b), signal) for signal, row in ERRAND_TRANSITIONS.items() for a, b in row.items()}
