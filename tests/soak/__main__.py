@@ -1,31 +1,59 @@
-"""The soak on the command line: ``SOAK=<conversations> SEED=<number> python -m tests.soak``.
+"""The soak on the command line: ``SOAK=<conversations> SEED=<number> python -m tests.soak [--json FILE]``.
 
-Exit code 1: a promise broke.
+Exit code 1: a promise broke; 2: the run did not end by itself in time.
 
-SOAK     how many conversations; 200 take about two minutes, 10000 most of an hour
-SEED     what is drawn is the same for the same seed; how processes interleave is not
+SOAK     how many conversations; 200 take about two minutes, 10000 about half an hour
+SEED     what is drawn is the same for the same seed: every customer's and agent's script, and the order, kinds, targets
+         and lengths of all faults; how processes interleave is not
 AT_ONCE  conversations under way at once
+MINUTES  after so many there is a verdict on what was done until then (38)
 """
 
+import argparse
+import json
 import os
 import random
 import signal
 import sys
+import threading
+import time
+from pathlib import Path
 
 from tests.soak.run import Order, soak
+
+OVERTIME_S, LAST_S = 60.0, 20.0
+LONG, AT_ONCE, AT_ONCE_LONG = 1000, 40, 80
 
 
 def main() -> int:
     """Run and print. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description="A storm of faults; see the module.")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to this file")
+    given = parser.parse_args()
+    signal.signal(signal.SIGALRM, lambda *_: sys.exit(2))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes of the run are ended with it
+    conversations = int(os.environ.get("SOAK") or 200)
     order = Order(
-        conversations=int(os.environ.get("SOAK") or 200),
+        conversations=conversations,
         seed=int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000)),
-        at_once=int(os.environ.get("AT_ONCE") or 40),
+        at_once=int(os.environ.get("AT_ONCE") or (AT_ONCE_LONG if conversations >= LONG else AT_ONCE)),
+        minutes=float(os.environ.get("MINUTES") or 38),
     )
+    late = threading.Timer(order.minutes * 60 + OVERTIME_S, _too_late, (order,))
+    late.daemon = True
+    late.start()
     result = soak(order)
     print(result.text)
+    if given.json:
+        given.json.write_text(json.dumps(result.figures, indent=2) + "\n")
     return 1 if result.broken else 0
+
+
+def _too_late(order: Order) -> None:
+    print(f"\nno verdict within {order.minutes:.0f} minutes, seed {order.seed}", flush=True)
+    signal.raise_signal(signal.SIGALRM)  # the main thread ends, and with it the processes
+    time.sleep(LAST_S)
+    os._exit(2)
 
 
 if __name__ == "__main__":

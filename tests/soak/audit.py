@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from tests.soak.audit_errands import Errands, broken_errands
 from tests.soak.calls import Json
 from tests.soak.ledger import Ask, Ledger
-from tests.soak.watch import LEFT_OPEN
 
 SETTLED = frozenset({"completed", "closed", "released", "superseded", "failed", "canceled"})
+LEFT_OPEN = "leave"  # the topic whose rule leaves the conversation open on purpose
 REFUSED = "Twilio answered 4"  # in the reason of a record
 ANSWER_S = 10.0  # Studio gives up then
 
@@ -36,6 +37,8 @@ class Accounts:
     flushed_at: float
     bound_s: float
     disturbed: Callable[[float, float], bool]  # a process was down or paused in that stretch of time
+    errands: Errands = field(default_factory=Errands)
+    unheard: Mapping[str, float] = field(default_factory=dict)  # CH → longest time unheard, seconds
     records: dict[str, Json] = field(init=False)
     tasks: dict[str, list[Json]] = field(init=False)  # invite id → its tasks
     of_ask: dict[int, set[str]] = field(init=False)  # ask → the invite ids that tasks of it carry
@@ -70,6 +73,11 @@ def excused(accounts: Accounts, ask: Ask) -> bool:
     return bool(accounts.flushed_at) and ask.across(accounts.flushed_at)
 
 
+def taken_on(ledger: Ledger, flushed_at: float) -> set[str]:
+    """The conversations that the service has promised to look after, and was not made to forget."""
+    return {ask.conversation for ask in ledger.asks if ask.accepted and not (flushed_at and ask.across(flushed_at))}
+
+
 def _lost(accounts: Accounts) -> Iterable[Finding]:
     for ask in accounts.ledger.asks:
         if not ask.accepted:
@@ -88,7 +96,8 @@ def _lost(accounts: Accounts) -> Iterable[Finding]:
 def _rightly_without_task(accounts: Accounts, ask: Ask, record: Json) -> bool:
     """An app has called it off before it was made, or Twilio has refused it because the conversation was over."""
     if record["state"] == "canceled":
-        return record["id"] in accounts.ledger.canceled
+        ended = ask.conversation in accounts.ledger.ended_on_request()
+        return record["id"] in accounts.ledger.canceled or ended
     closed_at = accounts.closed_first.get(record["id"], 0.0)
     return REFUSED in (record["reason"] or "") and closed_at < ask.deliveries[0].sent
 
@@ -108,9 +117,10 @@ def _doubled(accounts: Accounts) -> Iterable[Finding]:
 
 
 def _first_step(accounts: Accounts, invite_id: str) -> bool:
-    """Not the fallback of another one. A record that was rebuilt from Twilio does not know what it was."""
+    """Not the fallback of another one, nor an errand's. A record rebuilt from Twilio does not know what it was."""
     record = accounts.records.get(invite_id, {})
-    return not record.get("predecessor") and not (accounts.flushed_at and record.get("rule") == "ladder")
+    ours = not str(record.get("asked_by")).startswith("errand:")
+    return ours and not record.get("predecessor") and not (accounts.flushed_at and record.get("rule") == "ladder")
 
 
 def _orphaned(accounts: Accounts) -> Iterable[Finding]:
@@ -122,8 +132,27 @@ def _orphaned(accounts: Accounts) -> Iterable[Finding]:
             yield Finding("no orphan", conversation, f"was an orphan for {seconds:.0f} s")
 
 
+def _unheard(accounts: Accounts) -> Iterable[Finding]:
+    """Of those whom the service has taken on, and of whom it was not made to forget before anybody could be asked."""
+    ours = taken_on(accounts.ledger, accounts.flushed_at)
+    for conversation in accounts.judge["unheard"]:
+        if conversation in ours:
+            yield Finding("no customer unheard", conversation, "has written, and nobody was asked, until the end")
+    for conversation, seconds in accounts.unheard.items():
+        if conversation in ours and seconds > accounts.bound_s:
+            yield Finding("no customer unheard", conversation, f"was not heard for {seconds:.0f} s")
+
+
+def _errands(accounts: Accounts) -> Iterable[Finding]:
+    for conversation, what in broken_errands(accounts.errands):
+        yield Finding("every errand settled", conversation, what)
+
+
 def _hung_up(accounts: Accounts) -> Iterable[Finding]:
+    asked_for = {one.conversation for one in accounts.ledger.chores if one.hangs_up}
     for note in accounts.judge["details"]["closed_under_agent"]:
+        if note["conversation_sid"] in asked_for:
+            continue
         said = f"{note['channel_sid']} was closed under {note['worker_sids']}"
         yield Finding("none closed under an agent", note["conversation_sid"], said)
 
@@ -145,5 +174,14 @@ def _answers(accounts: Accounts) -> Iterable[Finding]:
                 yield Finding("answers", ask.conversation, f"request {ask.number} was answered after {took:.1f} s")
 
 
-CHECKS = (_lost, _doubled, _orphaned, _hung_up, _unsettled, _answers)
-PROMISES = ("none lost", "one task each", "no orphan", "none closed under an agent", "every record settled", "answers")
+CHECKS = (_lost, _doubled, _orphaned, _unheard, _hung_up, _unsettled, _errands, _answers)
+PROMISES = (
+    "none lost",
+    "one task each",
+    "no orphan",
+    "no customer unheard",
+    "none closed under an agent",
+    "every record settled",
+    "every errand settled",
+    "answers",
+)

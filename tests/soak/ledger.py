@@ -1,7 +1,11 @@
 """What was asked of the service and what it answered, as its callers saw it."""
 
+import re
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
+
+ID = re.compile(r"(iv|er)_[0-9a-z_]+|[A-Z]{2}[0-9a-f]{32}")
 
 
 @dataclass
@@ -11,7 +15,7 @@ class Delivery:
     sent: float
     answered: float
     status: int
-    invite_id: str | None = None
+    invite_id: str | None = None  # of an errand: the errand's id
     state: str | None = None
 
 
@@ -47,14 +51,43 @@ class Ask:
         return bool(before) and not (made and all(one.answered <= moment for one in self.deliveries))
 
 
+@dataclass
+class Chore:
+    """One errand that was asked for: leave, remove, end or park. Its key lasts."""
+
+    number: int
+    conversation: str
+    kind: str
+    timed: bool = False  # a park with a timer
+    hangs_up: bool = False  # whoever asks has decided that an agent who attends is to be hung up on
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    @property
+    def ids(self) -> set[str]:
+        """The errands that its answers named."""
+        return {one.invite_id for one in self.deliveries if one.invite_id}
+
+    @property
+    def told(self) -> int:
+        """The last answer's status."""
+        return self.deliveries[-1].status if self.deliveries else 0
+
+    def asked_before(self, moment: float) -> bool:
+        """Some of it was sent before ``moment``."""
+        return bool(self.deliveries) and self.deliveries[0].sent <= moment
+
+
 class Ledger:
     """Everything that was asked. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.asks: list[Ask] = []
+        self.chores: list[Chore] = []
+        self.wakes: list[Delivery] = []
         self.conversations: dict[str, str] = {}  # CH → topic
         self.canceled: set[str] = set()  # invites that an app has called off with success
+        self.refusals: Counter[str] = Counter()  # status and reason of the 4xx answers
         self.done = 0
 
     def customer(self, conversation: str, topic: str) -> None:
@@ -68,6 +101,22 @@ class Ledger:
             made = Ask(len(self.asks), conversation, kind, topic, lasting)
             self.asks.append(made)
             return made
+
+    def chore(self, conversation: str, kind: str, *, timed: bool = False, hangs_up: bool = False) -> Chore:
+        """A new errand."""
+        with self._lock:
+            made = Chore(len(self.chores), conversation, kind, timed, hangs_up)
+            self.chores.append(made)
+            return made
+
+    def ended_on_request(self) -> set[str]:
+        """Conversations that somebody has asked to be ended, one way or another."""
+        return {one.conversation for one in self.chores if one.kind in ("end", "remove")}
+
+    def refused(self, status: int, detail: str) -> None:
+        """An answer says no. Ids in the reason are left out, so that like ones add up."""
+        with self._lock:
+            self.refusals[f"{status} {ID.sub('…', detail)[:100]}"] += 1
 
     def finished(self) -> None:
         """One conversation's script has come to its end."""

@@ -2,34 +2,20 @@
 
 import json
 import random
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from tests.soak.calls import Json, Refused, Sandbox, Service
-from tests.soak.ledger import Ask, Delivery, Ledger
+from tests.soak.calls import Json, Refused
+from tests.soak.errands import ERRANDS, carry_out
+from tests.soak.ledger import Ask
 from tests.soak.scripts import Script, Step
+from tests.soak.town import Town
 
 WORKERS = ("carol", "alice", "bob", "dave")
-CALLERS_PATIENCE_S = 60.0  # an app that is told 503 or nothing asks again this long
 AGENTS_PATIENCE_S = 9.0  # an agent waits this long for something to ring
 LOOK_S = 0.3
 APART_S = 1.1  # who comes back comes back later: tasks tell their times in whole seconds
 OPEN, HELD = ("pending", "reserved"), ("assigned", "wrapping")
-
-
-@dataclass(frozen=True)
-class Town:
-    """Where people act."""
-
-    sandbox: Sandbox
-    service: Service
-    ledger: Ledger
-    info: Json
-    callers: ThreadPoolExecutor
-    seed: int
-    stopped: threading.Event
 
 
 @dataclass
@@ -86,7 +72,7 @@ class Play:
         }
         form = {"Channel": json.dumps(channel), "Routing": json.dumps({"properties": properties})}
         for _ in range(5):
-            status = self.town.sandbox.twilio("Interactions", form, (info["account_sid"], info["auth_token"]))
+            status = self.town.sandbox.twilio("Interactions", form, self.town.login)
             if 200 <= status < 300:
                 return
             time.sleep(1)
@@ -105,6 +91,8 @@ class Play:
                 self._transfer(step)
             elif step.deed == "cancel":
                 self._cancel()
+            elif step.deed in ERRANDS:
+                carry_out(self.town, self.conversation, step, self._attending())
         except Refused:
             return  # too late: somebody or something was faster, which is what a race is for
 
@@ -126,17 +114,11 @@ class Play:
 
     def _deliver(self, ask: Ask, body: Json, key: str | None) -> None:
         path = "transfers" if ask.kind == "transfer" else "escalations"
-        deadline = time.monotonic() + CALLERS_PATIENCE_S
-        while True:
-            sent = time.time()
-            status, answer = self.town.service.post(path, body, key=key)
-            ask.deliveries.append(Delivery(sent, time.time(), status, answer.get("id"), answer.get("state")))
-            again = status in (0, 502, 503) or (status == 409 and "try again" in answer.get("detail", ""))
-            if not again or time.monotonic() > deadline or self.town.stopped.wait(1):
-                return
+        post = self.town.service.post
+        self.town.insist(ask.deliveries, lambda turn: post(path, body, key=key, turn=ask.number + turn))
 
     def _transfer(self, step: Step) -> None:
-        held = self._tasks(HELD)
+        held = self.tasks(HELD)
         if not held:
             return
         body: Json = {"from": {"worker_sid": self.town.info["workers"][held[0]["worker"]]}, "mode": step.mode}
@@ -146,6 +128,10 @@ class Play:
             names = {"queue": "support", "worker": self._other_than(held[0]["worker"]), "workflow": "everyone"}
             body["to"] = {step.to: names[step.to]}
         self._request("transfer", body, 1)
+
+    def _attending(self) -> list[str]:
+        names = dict.fromkeys(task["worker"] for task in self.tasks(HELD))
+        return [self.town.info["workers"][name] for name in names]
 
     def _other_than(self, worker: str) -> str:
         return self.draw.choice([name for name in ("alice", "carol", "dave") if name != worker])
@@ -159,14 +145,15 @@ class Play:
 
     # -- agents
 
-    def _tasks(self, statuses: tuple[str, ...]) -> list[Json]:
+    def tasks(self, statuses: tuple[str, ...]) -> list[Json]:
+        """The conversation's tasks in those states, oldest first."""
         report = self.town.sandbox.conversation(self.conversation)
         return [task for task in report["tasks"] if task["assignment_status"] in statuses]
 
     def _answer(self, deed: str) -> None:
         deadline = time.monotonic() + AGENTS_PATIENCE_S
         while time.monotonic() < deadline and not self.town.stopped.is_set():
-            waiting = self._tasks(OPEN)
+            waiting = self.tasks(OPEN)
             if waiting and self._answer_one(waiting[-1], deed):
                 return
             time.sleep(LOOK_S)
@@ -182,7 +169,7 @@ class Play:
         return False
 
     def _end(self, deed: str) -> None:
-        held = self._tasks(HELD)
+        held = self.tasks(HELD)
         if held:
             body = {"task_sid": held[0]["sid"]}
             self.town.sandbox.control("POST", f"agents/{held[0]['worker']}/{deed}", body)
@@ -191,13 +178,20 @@ class Play:
 def shift_ends(town: Town) -> int:
     """Every agent who still holds a task completes it; how many there were."""
     ended = 0
-    for conversation in list(town.ledger.conversations):
-        for task in town.sandbox.conversation(conversation)["tasks"]:
-            if task["assignment_status"] not in HELD:
-                continue
-            try:
-                town.sandbox.control("POST", f"agents/{task['worker']}/complete", {"task_sid": task["sid"]})
-                ended += 1
-            except Refused:
-                continue  # ended in between
+    for listed in list(town.sandbox.tasks(town.info["workspace_sid"], ",".join(HELD), town.login)):
+        worker = _holder(town, json.loads(listed["attributes"]).get("conversationSid"), listed["sid"])
+        if worker is None:
+            continue
+        try:
+            town.sandbox.control("POST", f"agents/{worker}/complete", {"task_sid": listed["sid"]})
+            ended += 1
+        except Refused:
+            continue  # ended in between
     return ended
+
+
+def _holder(town: Town, conversation: str | None, task_sid: str) -> str | None:
+    if conversation not in town.ledger.conversations:
+        return None
+    tasks = town.sandbox.conversation(conversation)["tasks"]
+    return next((task["worker"] for task in tasks if task["sid"] == task_sid), None)

@@ -1,8 +1,12 @@
 """Every part of the set-up as a process of its own, on loopback, so that each can be killed, paused and started again.
 
+    apps, Twilio → web-1, web-2          web, reconcile → relay → store
+    reconcile-1, reconcile-2             web, reconcile → relay → sandbox (the local Twilio)
+
 Nothing here decides what goes wrong, or when; that is ``storm``'s.
 """
 
+import json
 import os
 import signal
 import socket
@@ -10,22 +14,33 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import requests
 
 from service.intake.keys import generate_key
 from service.tracking.embedded import EmbeddedStore, start_embedded
+from tests.soak.clocks import ROOT, Clocks
+from tests.soak.gusts import FRONTS, RECONCILERS, STORE
 
-ROOT = Path(__file__).parent.parent.parent
 START_S = 40.0
-WEB, STORE = "web", "store"
-RECONCILERS = ("reconcile-1", "reconcile-2")
+STOP_S = 25.0
+SANDBOX, PROBER = "sandbox", "prober"
+STORE_RELAY, TWILIO_RELAY = "relay-store", "relay-twilio"
 
 # Quick enough for a run of minutes. A create is looked for longer than the longest hang that the storm orders.
-PACE = {"CLOSE_GRACE_S": "1", "LOOK_EVERY_S": "5", "CATCH_UP_EVERY_S": "3", "SETTLE_S": "12"}
+PACE = {
+    "CLOSE_GRACE_S": "1",
+    "LOOK_EVERY_S": "5",
+    "PARKED_LOOK_EVERY_S": "10",
+    "CATCH_UP_EVERY_S": "3",
+    "SETTLE_S": "12",
+    "WEB_CONCURRENCY": "1",  # there are two web processes, for two cores
+}
+LONG_PACE = {"CATCH_UP_EVERY_S": "10"}  # each reads two minutes of events again, and these are many more then
 
 RULES = """
 version: 1
@@ -51,33 +66,49 @@ default: {workflow: everyone, timeout: 6s}
 
 
 class Processes:
-    """Store, sandbox, web and two reconcilers. Thread-safe as far as different processes are concerned."""
+    """Store, sandbox, relays, two of web and two reconcilers. Thread-safe as far as different processes go."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, seed: int, *, long: bool = False) -> None:
         self.directory = directory
-        self.token, self._key_entry = generate_key("soak", ["*"])
-        web, sandbox, self._store_port = _free_ports(3)
-        self.url, self.sandbox_url = f"http://127.0.0.1:{web}", f"http://127.0.0.1:{sandbox}"
-        (directory / "rules.yaml").write_text(RULES)
+        self.clocks = Clocks(directory)
+        self.token, key_entry = generate_key("soak", ["*"])
         self._starter = ThreadPoolExecutor(1)  # a store dies with the thread that started it: this one stays
-        self.store: EmbeddedStore = self._started_store()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._turn = threading.RLock()
+        self._own: dict[str, Mapping[str, str]] = {}
         self._environ = {"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPATH": str(ROOT)}
-        arguments = ["--port", str(sandbox), "--service-url", self.url, "--service-api-key", self.token]
-        self._spawn("sandbox", ["sandbox", *arguments])
-        info = _await(lambda: requests.get(f"{self.sandbox_url}/sandbox/v1/info", timeout=2), "sandbox").json()
-        self._environ |= PACE | {
-            "TWILIO_ACCOUNT_SID": info["account_sid"],
-            "TWILIO_AUTH_TOKEN": info["auth_token"],
-            "TWILIO_WORKSPACE_SID": info["workspace_sid"],
-            "TWILIO_BASE_URL": self.sandbox_url,
-            "PUBLIC_BASE_URL": self.url,
-            "PORT": str(web),
-            "REDIS_URL": self.store.url,
-            "RULES_FILE": str(directory / "rules.yaml"),
-            "API_KEYS": self._key_entry,
-        }
+        *fronts, sandbox, self._store_port, store_relay, twilio_relay = _free_ports(len(FRONTS) + 4)
+        self.ports = dict(zip(FRONTS, fronts, strict=True))
+        self.urls = tuple(f"http://127.0.0.1:{port}" for port in fronts)
+        self.sandbox_url = f"http://127.0.0.1:{sandbox}"
+        (directory / "rules.yaml").write_text(RULES)
+        try:
+            self.store: EmbeddedStore = self._started_store()
+            arguments = ["--port", str(sandbox), "--service-url", self.urls[0], "--service-api-key", self.token]
+            self._serve(SANDBOX, SANDBOX, *arguments)
+            self._relay(STORE_RELAY, store_relay, self._store_port, seed)
+            self._relay(TWILIO_RELAY, twilio_relay, sandbox, seed)
+            info = _await(lambda: requests.get(f"{self.sandbox_url}/sandbox/v1/info", timeout=2), SANDBOX).json()
+        except BaseException:
+            self.close()
+            raise
+        self._environ |= (
+            PACE
+            | (LONG_PACE if long else {})
+            | {
+                "TWILIO_ACCOUNT_SID": info["account_sid"],
+                "TWILIO_AUTH_TOKEN": info["auth_token"],
+                "TWILIO_WORKSPACE_SID": info["workspace_sid"],
+                "TWILIO_BASE_URL": f"http://127.0.0.1:{twilio_relay}",
+                "PUBLIC_BASE_URL": self.urls[0],
+                "REDIS_URL": f"redis://127.0.0.1:{store_relay}/0",
+                "RULES_FILE": str(directory / "rules.yaml"),
+                "API_KEYS": key_entry,
+            }
+        )
+        for name in (*FRONTS, *RECONCILERS):
+            own = {"PORT": str(self.ports[name])} if name in FRONTS else {}
+            self._own[name] = {**self.clocks.environ(name), **own}
 
     def start(self, name: str) -> None:
         """Start one that does not run; returns at once, but for the store, which answers by then."""
@@ -85,13 +116,29 @@ class Processes:
             if name == STORE:
                 self.store = self._started_store()
             elif name not in self._running:
-                self._spawn(name, [name.partition("-")[0]])
+                self._serve(name, name.partition("-")[0])
 
     def start_all(self) -> None:
-        """Start whatever does not run and wait until web says that it is ready."""
-        for name in (WEB, *RECONCILERS):
+        """Start whatever does not run and wait until every web process says that it is ready."""
+        for name in (*FRONTS, *RECONCILERS):
             self.start(name)
-        _await(lambda: requests.get(f"{self.url}/readyz", timeout=2), WEB)
+        for name, url in zip(FRONTS, self.urls, strict=True):
+            self._await_ready(name, url)
+
+    def _await_ready(self, name: str, url: str) -> None:
+        _await(lambda: requests.get(f"{url}/readyz", timeout=2), name)
+
+    def start_prober(self, token: str) -> None:
+        """It asks the second web process; what it notes stands in its log."""
+        arguments = [f"{self.urls[0]}/v1/events/taskrouter", str(self.ports[FRONTS[1]]), token]
+        self._spawn(PROBER, ["-m", "tests.soak.prober", *arguments])
+
+    def tell(self, name: str, what: object) -> None:
+        """One line of JSON to a relay or to the prober."""
+        given = self._running[name].stdin
+        if given is not None:
+            given.write(json.dumps(what).encode() + b"\n")
+            given.flush()
 
     def kill(self, name: str) -> None:
         """kill -9, children included."""
@@ -109,7 +156,7 @@ class Processes:
             process = self._running.pop(name)
         process.terminate()
         try:
-            process.wait(timeout=25)
+            process.wait(timeout=STOP_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
@@ -126,13 +173,23 @@ class Processes:
         """End everything."""
         for name in list(self._running):
             self.kill(name)
-        self.store.close()
+        if hasattr(self, "store"):
+            self.store.close()
         self._starter.shutdown()
 
-    def printed(self) -> dict[str, list[str]]:
-        """The lines that each process has printed since the beginning."""
-        files = sorted(self.directory.glob("*.log"))
-        return {file.stem: file.read_text(errors="replace").splitlines() for file in files}
+    def pids(self) -> dict[str, int]:
+        """The first process of each group that runs, by name."""
+        with self._turn:
+            running = {name: process.pid for name, process in self._running.items()}
+        return {**running, STORE: self.store.process.pid}
+
+    def log(self, name: str) -> Path:
+        """Where a process's lines go."""
+        return self.directory / f"{name}.log"
+
+    def logs(self) -> list[Path]:
+        """All of them."""
+        return sorted(self.directory.glob("*.log"))
 
     def _started_store(self) -> EmbeddedStore:
         return self._starter.submit(start_embedded, self.directory / STORE, port=self._store_port).result()
@@ -140,12 +197,20 @@ class Processes:
     def _group(self, name: str) -> int:
         return self.store.process.pid if name == STORE else self._running[name].pid
 
+    def _relay(self, name: str, listen: int, to: int, seed: int) -> None:
+        self._spawn(name, ["-m", "tests.soak.relay", str(listen), str(to), f"{seed}/{name}"])
+        _await_port(listen, name)
+
+    def _serve(self, name: str, *arguments: str) -> None:
+        self._spawn(name, ["-m", "service.cli", *arguments])
+
     def _spawn(self, name: str, arguments: list[str]) -> None:
-        with (self.directory / f"{name}.log").open("ab") as printed:
-            command = [sys.executable, "-m", "service.cli", *arguments]
+        told: Any = subprocess.PIPE if arguments[1].startswith("tests.") else subprocess.DEVNULL
+        with self.log(name).open("ab") as printed:
             self._running[name] = subprocess.Popen(
-                command, env=self._environ, stdout=printed, stderr=printed, cwd=ROOT, start_new_session=True
-            )
+                [sys.executable, *arguments], env={**self._environ, **self._own.get(name, {})}, stdin=told,
+                stdout=printed, stderr=printed, cwd=ROOT, start_new_session=True,
+            )  # fmt: skip
 
 
 def _await(ask: Callable[[], requests.Response], name: str) -> requests.Response:
@@ -159,6 +224,17 @@ def _await(ask: Callable[[], requests.Response], name: str) -> requests.Response
             pass
         time.sleep(0.1)
     raise RuntimeError(f"{name} did not get ready within {START_S:.0f} s")
+
+
+def _await_port(port: int, name: str) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"{name} did not listen within {START_S:.0f} s")
 
 
 def _free_ports(count: int) -> list[int]:

@@ -2,112 +2,179 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from tests.soak.acks import read_acks, summed_up
 from tests.soak.audit import PROMISES, Accounts, Finding, excused, forgotten
+from tests.soak.processes import PROBER
+from tests.soak.story import story
 
 if TYPE_CHECKING:
     from tests.soak.run import Stage
 
+MOST_REFUSALS = 12
 STORIES = 5  # how many broken conversations are told in full
 FORGOTTEN = 20  # lines about requests that the emptied store took with it
-LINES = 120  # of one story
-WRONG_IN_LOGS = ("Traceback", "work.broken")
+WRONG_IN_LOGS = ("Traceback", "work.broken", '.broken"')
+LEAPS = {True: "seen", False: "not seen", None: "unsure, it printed nothing"}
+
+Figures = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Result:
-    """The verdict and its text."""
+    """The verdict, its text, and its figures for machines."""
 
     broken: list[Finding]
     text: str
+    figures: Figures
 
 
 def verdict(stage: Stage, accounts: Accounts, found: list[Finding], *, took_s: float, quiet_s: float) -> Result:
     """The table, and the stories of what is broken."""
     broken = [*found, *_from_logs(stage)]
-    lines = ["", "", f"soak of {stage.order.conversations} conversations, seed {stage.order.seed}, "
-             f"{took_s:.0f} s on Python {platform.python_version()}", ""]  # fmt: skip
-    lines += [f"{name:<44}{value}" for name, value in _figures(stage, accounts, quiet_s)]
+    figures = _figures(stage, accounts, broken, took_s=took_s, quiet_s=quiet_s)
+    lines = ["", "", *_table(figures)]
     lines += [f"{'  forgotten with the store':<44}{finding.what}" for finding in forgotten(accounts)[:FORGOTTEN]]
-    lines += ["", *(f"{promise:<44}{_kept(promise, broken)}" for promise in (*PROMISES, "logs", "storm")), ""]
     for conversation in list(dict.fromkeys(finding.conversation for finding in broken))[:STORIES]:
-        lines += _story(stage, accounts, conversation, [one for one in broken if one.conversation == conversation])
+        its = [one for one in broken if one.conversation == conversation]
+        lines += story(
+            accounts,
+            stage.watch,
+            stage.processes.logs(),
+            conversation,
+            [f"BROKEN {one.promise}: {one.what}" for one in its],
+        )
     if broken:
         lines.append(f"replay: SOAK={stage.order.conversations} SEED={stage.order.seed} python -m tests.soak")
         lines.append(f"logs of every process: {stage.directory}")
-    return Result(broken, "\n".join(lines))
+    return Result(broken, "\n".join(lines), figures)
 
 
-def _figures(stage: Stage, accounts: Accounts, quiet_s: float) -> list[tuple[str, object]]:
-    asks = accounts.ledger.asks
-    deliveries = [one for ask in asks for one in ask.deliveries]
-    taken = sorted(one.answered - one.sent for one in deliveries if one.status)
-    states = Counter(record["state"] for record in accounts.invites)
-    kinds = Counter(record["kind"] for record in accounts.invites)
-    return [
-        ("requests, deliveries, accepted", f"{len(asks)}, {len(deliveries)}, {sum(ask.accepted for ask in asks)}"),
-        ("answers", _listed(Counter(one.status for one in deliveries))),
-        ("answer time median, p99, most (s)", _times(taken)),
-        ("records by kind", _listed(kinds)),
-        ("records by state", _listed(states)),
-        ("tasks that carry our id", sum(len(tasks) for tasks in accounts.tasks.values())),
-        (
-            "under way as the store was emptied",
-            f"{sum(excused(accounts, ask) for ask in asks)}, of which lost or doubled "
-            f"{len({one.ask.number for one in forgotten(accounts) if one.ask})}",
+def _figures(stage: Stage, accounts: Accounts, broken: Sequence[Finding], *, took_s: float, quiet_s: float) -> Figures:
+    order, ledger, storm = stage.order, stage.town.ledger, stage.storm
+    acks = summed_up(read_acks(stage.processes.log(PROBER)), storm.notes)
+    return {
+        "run": {
+            "conversations": order.conversations,
+            "unfinished": stage.unfinished,
+            "seed": order.seed,
+            "at_once": order.at_once,
+            "minutes": round(took_s / 60, 1),
+            "played_minutes": round(stage.played_s / 60, 1),
+            "pace": round(ledger.done / max(1.0, stage.played_s), 2),
+            "quiet_s": round(quiet_s),
+            "python": platform.python_version(),
+            "load": [round(one, 1) for one in os.getloadavg()],
+        },
+        "promises": {name: sum(one.promise == name for one in broken) for name in (*PROMISES, "logs", "storm")},
+        "counted": _counted(accounts),
+        "orphans_s": _spread(list(accounts.oldest.values())) | {"allowed": accounts.bound_s},
+        "unheard_s": _spread(list(accounts.unheard.values())) | {"allowed": accounts.bound_s},
+        "requests": _requests(accounts),
+        "acks_ms": {one.about: asdict(one) for one in acks},
+        "faults": {name: {"times": times, "seconds": round(spent)} for name, (times, spent) in storm.counts().items()},
+        "leaps of clocks in the logs": {LEAPS[seen]: count for seen, count in storm.leaps.items()},
+        "memory_mb": {one.kind: asdict(one) for one in stage.gauge.memory()},
+    }
+
+
+def _counted(accounts: Accounts) -> Figures:
+    asks, chores = accounts.ledger.asks, accounts.ledger.chores
+    lost = {one.ask.number for one in forgotten(accounts) if one.ask}
+    return {
+        "requests": len(asks),
+        "accepted": sum(ask.accepted for ask in asks),
+        "records": len(accounts.invites),
+        "records by kind": Counter(record["kind"] for record in accounts.invites),
+        "records by state": Counter(record["state"] for record in accounts.invites),
+        "tasks that carry our id": sum(len(tasks) for tasks in accounts.tasks.values()),
+        "errands": len(chores),
+        "errands by kind": Counter(chore.kind for chore in chores),
+        "errands by state": Counter(
+            record["state"] if record else "none" for record in accounts.errands.records.values()
         ),
-        ("longest orphan, and allowed (s)", f"{max(accounts.oldest.values(), default=0):.0f}, {accounts.bound_s:.0f}"),
-        ("settled after the storm and a day (s)", f"{quiet_s:.0f}"),
-        ("faults", f"{len(stage.storm.notes)}: {_listed(stage.storm.counts())}"),
-    ]
+        "errands by outcome": Counter(
+            str(record["outcome"]) for record in accounts.errands.records.values() if record and record["outcome"]
+        ),
+        "under way as the store was emptied": sum(excused(accounts, ask) for ask in asks),
+        "of these lost or doubled": len(lost),
+    }
 
 
-def _times(taken: Sequence[float]) -> str:
-    if not taken:
-        return "none"
-    return f"{taken[len(taken) // 2]:.2f}, {taken[int(len(taken) * 0.99)]:.2f}, {taken[-1]:.2f}"
+def _requests(accounts: Accounts) -> Figures:
+    ledger = accounts.ledger
+    doors = {
+        "escalations": [one for ask in ledger.asks if ask.kind != "transfer" for one in ask.deliveries],
+        "transfers": [one for ask in ledger.asks if ask.kind == "transfer" for one in ask.deliveries],
+        "errands": [one for chore in ledger.chores for one in chore.deliveries],
+        "wakes": ledger.wakes,
+    }
+    told: Figures = {
+        name: {
+            "answers": {str(status or "none came"): count for status, count in _by_status(one.status for one in sent)},
+            "seconds": _spread([one.answered - one.sent for one in sent if one.status]),
+        }
+        for name, sent in doors.items()
+    }
+    refusals = {f"  {why}": count for why, count in ledger.refusals.most_common(MOST_REFUSALS)}
+    return told | refusals
 
 
-def _listed(counts: Counter[str] | Counter[int]) -> str:
-    return ", ".join(f"{count} × {name}" for name, count in counts.most_common())
+def _by_status(statuses: Iterable[int]) -> list[tuple[int, int]]:
+    return Counter(statuses).most_common()
 
 
-def _kept(promise: str, broken: Sequence[Finding]) -> str:
-    count = sum(finding.promise == promise for finding in broken)
-    return f"BROKEN {count} times" if count else "kept"
+def _spread(values: list[float]) -> dict[str, float]:
+    """Median, 99th percentile and the most, of those there are."""
+    if not values:
+        return {"count": 0, "median": 0.0, "p99": 0.0, "most": 0.0}
+    values.sort()
+    at = {"median": len(values) // 2, "p99": int(len(values) * 0.99), "most": -1}
+    return {"count": len(values)} | {name: round(values[place], 2) for name, place in at.items()}
+
+
+def _table(figures: Figures) -> list[str]:
+    run = figures["run"]
+    title = f"soak of {run['conversations']} conversations, seed {run['seed']}: {run['minutes']} minutes"
+    lines = [title, "=" * len(title)]
+    for group in ("promises", "run", "counted", "orphans_s", "unheard_s", "requests", "acks_ms", "memory_mb"):
+        lines += ["", group.upper(), *(_row(name, value, group) for name, value in figures[group].items())]
+    lines += ["", "FAULTS", *(_row(name, f"{one['times']} times, {one['seconds']} s", "") for name, one in
+                              figures["faults"].items())]  # fmt: skip
+    return [*lines, _row("leaps of clocks in the logs", figures["leaps of clocks in the logs"], ""), ""]
+
+
+def _row(name: str, value: object, group: str) -> str:
+    if group == "promises":
+        value = f"BROKEN {value} times" if value else "kept"
+    return f"  {name:<42}{_said(value)}" if len(name) < 42 else f"  {name}  {_said(value)}"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_said(one)}" for name, one in value.items() if name not in ("kind", "about"))
+    if isinstance(value, list):
+        return " ".join(_said(one) for one in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _from_logs(stage: Stage) -> list[Finding]:
     """Whatever a process printed that no run may print, and a storm that could not go on."""
-    wrong = [
-        Finding("logs", "", f"{name}: {line[:300]}")
-        for name, lines in stage.processes.printed().items()
-        for line in lines
-        if any(word in line for word in WRONG_IN_LOGS)
-    ]
-    return wrong + [Finding("storm", "", what) for what in stage.storm.broken]
+    wrong = [Finding("logs", "", f"{file.stem}: {line}") for file in stage.processes.logs() for line in _wrong(file)]
+    wrong += [Finding("storm", "", what) for what in stage.storm.broken]
+    leaps = stage.storm.leaps
+    if leaps[False] and not leaps[True]:
+        wrong.append(Finding("storm", "", "no clock has leapt: sitecustomize was not read"))
+    return wrong
 
 
-def _story(stage: Stage, accounts: Accounts, conversation: str, broken: Sequence[Finding]) -> list[str]:
-    lines = ["-" * 100, conversation or "(no conversation)"]
-    lines += [f"  BROKEN {finding.promise}: {finding.what}" for finding in broken[:10]]
-    if conversation not in accounts.reports:
-        return lines
-    report = accounts.reports[conversation]
-    records = [one for one in accounts.invites if one["conversation_sid"] == conversation]
-    lines += [f"  topic {accounts.ledger.conversations[conversation] or 'none'}, conversation {report['state']}"]
-    lines += [f"  channel {one['channel_sid']} {one['status']}" for one in report["channels"]]
-    lines += [f"  task {one['sid']} {one['assignment_status']} ({one['reason']})" for one in report["tasks"]]
-    for one in sorted(records, key=lambda record: str(record["created_at"])):
-        lines.append(f"  record {one['id']} {one['kind']} {one['state']} ({one['reason']}) task {one['task_sid']}")
-    for ask in (one for one in accounts.ledger.asks if one.conversation == conversation):
-        told = ", ".join(f"{one.status} {one.invite_id} {one.state}" for one in ask.deliveries)
-        lines.append(f"  request {ask.number} {ask.kind}: {told}")
-    sids = [conversation, *(one["channel_sid"] for one in report["channels"])]
-    sids += [one["id"] for one in records] + [one["sid"] for one in report["tasks"]]
-    return lines + [f"  {line}" for line in stage.watch.timeline(sids)[:LINES]]
+def _wrong(file: Path) -> list[str]:
+    with file.open(errors="replace") as lines:
+        return [line[:1500].rstrip() for line in lines if any(word in line for word in WRONG_IN_LOGS)]

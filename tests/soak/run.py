@@ -4,38 +4,50 @@ import shutil
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import requests
-
-from tests.soak.audit import SETTLED, Accounts, findings
-from tests.soak.calls import Refused, Sandbox, Service
+from tests.soak.audit import findings
+from tests.soak.calls import Json, Sandbox, Service
+from tests.soak.gauge import Gauge
 from tests.soak.ledger import Ledger
-from tests.soak.people import WORKERS, Play, Town, shift_ends
-from tests.soak.processes import Processes
+from tests.soak.people import WORKERS, Play
+from tests.soak.processes import PROBER, Processes
+from tests.soak.quiet import gathered, quiet_down
 from tests.soak.report import Result, verdict
 from tests.soak.scripts import script
 from tests.soak.storm import Storm
+from tests.soak.town import Town
 from tests.soak.watch import Watch
 
-# A reconciler that dies keeps what it had claimed for its lease (60 s); then a look (15 s apart while something is on
-# its way), the grace, and what a fault postpones.
-BOUND_S = 60 + 15 + 15 + 10
-A_DAY_S = 90_000
 MOST_CAPACITY = 50
 SLOWEST_PACE_S = 6.0  # per conversation and hand: no run waits longer for its people than this allows
 PEOPLE_PATIENCE_S = 300.0
+SHORT = 2000  # conversations
+RESERVE_S = 420.0  # of the minutes that a run may take, for becoming quiet and comparing
+LEAST_PLAY_S = 60.0
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be run."""
+    """What is to be run. After ``minutes`` there is a verdict on whatever was done by then."""
 
     conversations: int
     seed: int
     at_once: int = 40
+    minutes: float = 38.0
+
+    @property
+    def long(self) -> bool:
+        """Long enough for memory to be watched and for lulls in the storm."""
+        return self.conversations >= SHORT
+
+    @property
+    def play_s(self) -> float:
+        """How long people may act."""
+        pace = PEOPLE_PATIENCE_S + SLOWEST_PACE_S * 4 * self.conversations / self.at_once
+        return max(LEAST_PLAY_S, min(pace, self.minutes * 60 - RESERVE_S))
 
 
 @dataclass
@@ -49,6 +61,9 @@ class Stage:
     town: Town = field(init=False)
     storm: Storm = field(init=False)
     watch: Watch = field(init=False)
+    gauge: Gauge = field(init=False)
+    played_s: float = 0.0
+    unfinished: int = 0  # conversations that were not begun, or cut off, as time was up
 
     def __post_init__(self) -> None:
         run, order = self.processes, self.order
@@ -56,29 +71,36 @@ class Stage:
         info = self.sandbox.control("GET", "info")
         ledger = Ledger()
         callers = ThreadPoolExecutor(order.at_once * 2)
-        service = Service(run.url, run.token)
+        service = Service(run.urls, run.token)
         self.town = Town(self.sandbox, service, ledger, info, callers, order.seed, threading.Event())
-        self.storm = Storm(run, self.sandbox, order.seed, lambda: ledger.done * 2 >= order.conversations)
+        self.storm = Storm(run, self.sandbox, order.seed, lambda: ledger.done / order.conversations, order.long)
         spool = self.directory / "sandbox.jsonl"
-        self.watch = Watch(self.sandbox, ledger, self.storm, spool, order.conversations)
+        run.start_prober(info["auth_token"])
+        self.watch = Watch(self.sandbox, ledger, self.storm, spool, order.conversations, self._to_prober)
+        self.gauge = Gauge(run.pids)
+
+    def _to_prober(self, form: Json) -> None:
+        self.processes.tell(PROBER, form)
 
 
 def soak(order: Order) -> Result:
     """Run it all. The directory with every log stays where a promise broke."""
     directory = Path(tempfile.mkdtemp(prefix="soak-"))
-    processes = Processes(directory)
+    processes = Processes(directory, order.seed, long=order.long)
     began = time.monotonic()
     try:
         processes.start_all()
         stage = Stage(order, directory, processes)
         _make_room(stage)
         stage.watch.begin()
+        stage.gauge.begin()
         stage.storm.begin()
         _play(stage)
         stage.storm.calm()
-        quiet_s = _quiet_down(stage)
+        quiet_s = quiet_down(stage)
         stage.watch.end()
-        accounts = _accounts(stage)
+        stage.gauge.end()
+        accounts = gathered(stage)
         result = verdict(stage, accounts, findings(accounts), took_s=time.monotonic() - began, quiet_s=quiet_s)
     finally:
         processes.close()
@@ -90,72 +112,27 @@ def soak(order: Order) -> Result:
 def _make_room(stage: Stage) -> None:
     """Agents who can hold as many chats as a soak gives them."""
     info = stage.town.info
-    login = (info["account_sid"], info["auth_token"])
     for name in WORKERS:
         path = f"Workspaces/{info['workspace_sid']}/Workers/{info['workers'][name]}/Channels/chat"
-        if stage.sandbox.twilio(path, {"Capacity": str(MOST_CAPACITY)}, login) != 200:
+        if stage.sandbox.twilio(path, {"Capacity": str(MOST_CAPACITY)}, stage.town.login) != 200:
             raise RuntimeError(f"{name} could not be given room")
 
 
 def _play(stage: Stage) -> None:
-    """All scripts, a bounded number at a time."""
-    order = stage.order
-    patience = PEOPLE_PATIENCE_S + SLOWEST_PACE_S * 4 * order.conversations / order.at_once
+    """All scripts, a bounded number at a time, for as long as there is time."""
+    order, began = stage.order, time.monotonic()
     with ThreadPoolExecutor(order.at_once, thread_name_prefix="people") as people:
-        plays = [
+        plays: list[Future[None]] = [
             people.submit(Play(stage.town, script(order.seed, number)).run) for number in range(order.conversations)
         ]
-        _, late = wait(plays, timeout=patience)
+        _, late = wait(plays, timeout=order.play_s)
         stage.town.stopped.set()
         for play in late:
             play.cancel()
+    stage.unfinished = len(late)
     stage.town.callers.shutdown(wait=True)
     for play in plays:
-        if not play.cancelled():
-            play.result()
-
-
-def _quiet_down(stage: Stage) -> float:
-    """Agents go home, a day passes for what still waits, and everything settles. How long that took, in seconds."""
-    _await(lambda: not _unsettled_by_people(stage), BOUND_S)
-    stage.sandbox.control("POST", "clock", {"advance_s": A_DAY_S})
-    began = time.monotonic()
-    _await(lambda: _all_settled(stage), BOUND_S)
-    return time.monotonic() - began
-
-
-def _unsettled_by_people(stage: Stage) -> bool:
-    """True while an agent holds a task, or a request has not become one yet."""
-    held = shift_ends(stage.town)
-    return bool(held) or bool(stage.town.service.invites("&state=requested"))
-
-
-def _all_settled(stage: Stage) -> bool:
-    records = stage.town.service.invites()
-    return all(one["state"] in SETTLED and not one["due_at"] for one in records) and not stage.watch.orphans()
-
-
-def _await(check, within_s: float) -> None:  # type: ignore[no-untyped-def]  # any callable without arguments
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        try:
-            if check():
-                return
-        except (requests.RequestException, Refused):
-            pass  # a reader that meets a restart asks again
-        time.sleep(1)
-
-
-def _accounts(stage: Stage) -> Accounts:
-    town, storm = stage.town, stage.storm
-    return Accounts(
-        ledger=town.ledger,
-        invites=town.service.invites(),
-        reports={sid: stage.sandbox.conversation(sid) for sid in town.ledger.conversations},
-        judge=stage.sandbox.control("GET", "judge"),
-        oldest=stage.watch.oldest,
-        closed_first=stage.watch.closed_first(),
-        flushed_at=storm.flushed_at,
-        bound_s=BOUND_S,
-        disturbed=lambda began, ended: bool(storm.of_processes(began, ended)),
-    )
+        error = None if play.cancelled() else play.exception()
+        if error is not None:
+            stage.storm.broken.append(f"somebody could not go on: {error!r}")
+    stage.played_s = time.monotonic() - began

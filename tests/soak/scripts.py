@@ -5,18 +5,24 @@ from dataclasses import dataclass
 
 TOPICS = ("", "", "billing", "billing", "ladder", "leave")
 ENTRANCES = ("studio", "studio", "studio", "returning", "flex")
+RELEASES = ("accepted", "accepted", "queued", "immediately")
+TIMER_S = 60  # the least that the service takes
 ENDINGS = ("complete", "complete", "complete", "leave", "drop")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One deed after ``wait_s``. ``transfer`` also says how."""
+    """One deed after ``wait_s``. ``transfer`` and the errands also say how."""
 
     deed: str
     wait_s: float
     mode: str = "cold"
     release: str = "on_accept"
     to: str | None = None  # None: the rules decide
+    last: str | None = None  # go, remove: what becomes of the customer if nobody else is there
+    wake_after_s: int | None = None  # park
+    same_agent_s: int = 0  # park
+    wrapup: bool = True  # end
 
 
 @dataclass(frozen=True)
@@ -95,12 +101,68 @@ def _handed_over(draw: random.Random) -> tuple[Step, ...]:
         "transfer",
         _wait(draw),
         mode=draw.choice(("cold", "cold", "warm")),
-        release=draw.choice(("on_accept", "on_accept", "immediately")),
+        release=draw.choice(RELEASES),
         to=draw.choice((None, None, "queue", "worker", "workflow")),
     )
     answer = draw.choice(("accept", "accept", "decline", "nothing", "cancel"))
     after = (Step(answer, _wait(draw, 2)),) if answer != "nothing" else ()
     return (Step("accept", _wait(draw)), transfer, *after, Step("complete", _wait(draw)), Step("complete", _wait(draw)))
+
+
+def _parked(draw: random.Random) -> tuple[Step, ...]:
+    """Put down, and woken by the customer, by an app, by the clock, or ended; perhaps taken up again."""
+    way = draw.choice(("write", "write", "wake", "timer", "end", "write and wake"))
+    park = Step(
+        "park",
+        _wait(draw, 2),
+        wake_after_s=TIMER_S if way == "timer" else None,
+        same_agent_s=draw.choice((0, 0, 86_400)),
+    )
+    waking = {
+        "write": (Step("write", _wait(draw)),),
+        "wake": (Step("wake", _wait(draw)),),
+        "timer": (),
+        "end": (Step("end", _wait(draw)),),
+        "write and wake": (Step("write", _wait(draw, 0.2)), Step("wake", 0.0)),
+    }[way]
+    after = _served(draw) if way not in ("timer", "end") and draw.random() < 0.7 else ()
+    return (Step("accept", _wait(draw)), park, *waking, *after)
+
+
+def _goes(draw: random.Random) -> tuple[Step, ...]:
+    """The only agent wants to go, or is taken off."""
+    deed = draw.choice(("go", "go", "remove"))
+    lasts = ("refuse", "transfer", "transfer") if deed == "go" else ("transfer", "transfer", "refuse", "end")
+    going = Step(
+        deed,
+        _wait(draw, 2),
+        last=draw.choice(lasts),
+        release=draw.choice(RELEASES),
+        to=draw.choice((None, None, "queue", "workflow")),
+    )
+    answer = draw.choice(("accept", "accept", "decline", "nothing"))
+    after = (Step(answer, _wait(draw, 2)),) if answer != "nothing" else ()
+    return (Step("accept", _wait(draw)), going, *after, Step("complete", _wait(draw)), Step("complete", _wait(draw)))
+
+
+def _two_go(draw: random.Random) -> tuple[Step, ...]:
+    """Two agents attend, and both want to go, nearly at once."""
+    last = draw.choice(("refuse", "transfer"))
+    return (
+        Step("accept", _wait(draw)),
+        Step("transfer", _wait(draw, 1), mode="warm", to=draw.choice((None, "queue", "worker"))),
+        Step("accept", _wait(draw, 1)),
+        Step("all go", _wait(draw, 1), last=last),
+        Step("complete", _wait(draw)),
+        Step("complete", _wait(draw)),
+    )
+
+
+def _ended(draw: random.Random) -> tuple[Step, ...]:
+    """Ended by an app: before anybody came, while an agent attends, or in a race with the one who is coming."""
+    before = (Step("accept", _wait(draw)),) if draw.random() < 0.6 else ()
+    after = (Step("accept", 0.0), Step("complete", _wait(draw))) if draw.random() < 0.3 else ()
+    return (*before, Step("end", _wait(draw), wrapup=draw.random() < 0.7), Step("complete", _wait(draw)), *after)
 
 
 COURSES = {
@@ -115,4 +177,9 @@ COURSES = {
     "asked again": _asked_again,
     "handed over": _handed_over,
     "handed over again": _handed_over,
+    "parked": _parked,
+    "parked again": _parked,
+    "goes": _goes,
+    "two go": _two_go,
+    "ended": _ended,
 }

@@ -1,48 +1,43 @@
-"""What goes wrong with processes, Twilio and callbacks: drawn from the seed, in three lanes beside each other."""
+"""Does what the seed has drawn: five lanes of gusts beside each other, and what happens once at a point of the run."""
 
-import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.soak.calls import Json, Sandbox
-from tests.soak.processes import RECONCILERS, STORE, WEB, Processes
+import redis
 
-CREATES, LISTS, ACTS = "POST /v1/Interactions", "GET *", "POST */Channels/*"
+from tests.soak.calls import Sandbox
+from tests.soak.clocks import leap_seen
+from tests.soak.gusts import (
+    AN_HOUR_S,
+    AWAY,
+    CALLBACKS,
+    FRONTS,
+    HOUR_LATE,
+    LANES,
+    OUTAGE,
+    RECONCILERS,
+    SLOW_BYTES,
+    STORE_ORDERS,
+    STORE_WIRES,
+    TWILIO,
+    Gust,
+    gusts,
+)
+from tests.soak.processes import STORE_RELAY, TWILIO_RELAY, Processes
 
-TWILIO: dict[str, Json] = {
-    "creates 429": {"match": CREATES, "status": 429, "headers": {"Retry-After": "1"}, "probability": 0.7},
-    "creates 503 before": {"match": CREATES, "status": 503, "probability": 0.5},
-    "creates 500 after": {"match": CREATES, "status": 500, "when": "after", "probability": 0.6},
-    "creates hang before": {"match": CREATES, "delay_s": 9, "probability": 0.4},
-    "creates hang after": {"match": CREATES, "delay_s": 9, "when": "after", "probability": 0.4},
-    "creates reset before": {"match": CREATES, "reset": True, "probability": 0.5},
-    "creates reset after": {"match": CREATES, "reset": True, "when": "after", "probability": 0.6},
-    "looks 503": {"match": LISTS, "status": 503, "probability": 0.4},
-    "looks hang": {"match": LISTS, "delay_s": 4, "probability": 0.15},
-    "looks reset": {"match": LISTS, "reset": True, "probability": 0.4},
-    "invites lag": {"match": "GET */Invites", "lag_s": 6},
-    "events lag": {"match": "GET */Events", "lag_s": 6},
-    "tasks lag": {"match": "GET */Tasks", "lag_s": 6},
-    "acts 500 after": {"match": ACTS, "status": 500, "when": "after", "probability": 0.6},
-    "acts reset before": {"match": ACTS, "reset": True, "probability": 0.6},
-    "acts hang": {"match": ACTS, "delay_s": 3, "probability": 0.5},
-    "all away": {"match": "* /v1/*", "reset": True},
-}
-
-CALLBACKS: dict[str, Json] = {
-    "callbacks lost 20 %": {"lost": 0.2},
-    "callbacks all lost": {"lost": 1},
-    "callbacks doubled": {"doubled": 0.6},
-    "callbacks reordered": {"reordered": 0.5, "doubled": 0.3},
-    "callbacks late": {"late_s": 4, "lost": 0.1},
-}
-
-PROCESSES = ("kill", "kill", "pause", "pause", "roll")
 STARTING_S = 8.0
-PATIENT = (WEB, *RECONCILERS, *RECONCILERS, STORE)
+ORDER_S = 20.0  # a store that is paused is asked again so long
+EMPTIED_AT, HOURS_AT, OUTAGES_AT = 0.2, (0.3, 0.75), (0.4, 0.6, 0.85)  # shares of all conversations
+SHORT_HOUR_AT = 0.6
+OUTAGE_S, SHORT_OUTAGE_S = 30.0, 10.0
+HUSH_S = 40.0  # the other lanes come to rest so long at most before an outage
+VETERANS = (FRONTS[1], RECONCILERS[1])  # in long runs not killed any more after a while: their memory is watched
+VETERANS_FROM = 1 / 3
+HELD_UP_S = 8.0
+MOST_BROKEN = 20
 
 
 @dataclass(frozen=True)
@@ -50,29 +45,39 @@ class Note:
     """One thing that went wrong, from when to when (epoch seconds)."""
 
     name: str
+    lane: str
     began: float
     ended: float
 
 
 @dataclass
 class Storm:
-    """Runs until it is calmed. ``halfway`` says when the store is to be emptied, which happens once."""
+    """Runs until it is calmed. ``progress`` tells the share of the conversations that are done."""
 
     processes: Processes
     sandbox: Sandbox
     seed: int
-    halfway: Callable[[], bool]
+    progress: Callable[[], float]
+    long: bool = False
     notes: list[Note] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    leaps: Counter[bool | None] = field(default_factory=Counter)  # were they seen in the process's own log?
     flushed_at: float = 0.0
+    _away_since: float = 0.0
+    _hours: list[float] = field(init=False)
+    _outages: list[float] = field(init=False)
+    _hush: threading.Event = field(default_factory=threading.Event)  # the other lanes shall rest
+    _blowing: set[str] = field(default_factory=set)
     _over: threading.Event = field(default_factory=threading.Event)
     _lanes: list[threading.Thread] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._hours = list(HOURS_AT) if self.long else [SHORT_HOUR_AT]
+        self._outages = list(OUTAGES_AT) if self.long else []
+
     def begin(self) -> None:
         """Start the lanes."""
-        for lane in (self._processes, self._twilio, self._callbacks):
-            draw = random.Random(f"{self.seed}/{lane.__name__}")
-            self._lanes.append(threading.Thread(target=self._blow, args=(lane, draw), daemon=True))
+        self._lanes = [threading.Thread(target=self._blow, args=(lane,), daemon=True) for lane in LANES]
         for thread in self._lanes:
             thread.start()
 
@@ -83,71 +88,178 @@ class Storm:
             thread.join()
         self.sandbox.control("DELETE", "faults")
         self.sandbox.control("DELETE", "callbacks")
+        for _, undo in STORE_ORDERS.values():
+            self._order(undo)
+        for relay in (STORE_RELAY, TWILIO_RELAY):
+            self.processes.tell(relay, {})
+        for name in (*FRONTS, *RECONCILERS):
+            self.processes.clocks.set(name, 0)
         self.processes.start_all()
+        if not self.long:  # too short to be hushed in between
+            self._away(SHORT_OUTAGE_S, time.sleep)
 
-    def counts(self) -> Counter[str]:
-        """How often each thing went wrong."""
-        return Counter(note.name for note in self.notes)
+    def counts(self) -> dict[str, tuple[int, float]]:
+        """How often each thing went wrong, and for how many seconds altogether."""
+        found: dict[str, list[float]] = defaultdict(list)
+        for note in self.notes:
+            found[note.name].append(note.ended - note.began)
+        return {name: (len(spent), sum(spent)) for name, spent in sorted(found.items())}
 
     def of_processes(self, began: float, ended: float) -> list[str]:
         """What was wrong with processes in a stretch of time, the seconds that they need to start included."""
-        hits = [note for note in self.notes if note.began <= ended and note.ended + STARTING_S >= began]
-        return [note.name for note in hits if note.name not in TWILIO and note.name not in CALLBACKS]
+        return [
+            note.name
+            for note in self.notes
+            if note.lane == "processes" and note.began <= ended and note.ended + STARTING_S >= began
+        ]
 
-    def _blow(self, lane: Callable[[random.Random], None], draw: random.Random) -> None:
-        try:
-            while not self._over.wait(draw.uniform(0.3, 2.5)):
-                lane(draw)
-        except Exception as error:
-            self.broken.append(f"{lane.__name__}: {error!r}")
+    def away_s(self) -> float:
+        """For how many seconds Twilio has been away for everybody until now."""
+        notes = [note for note in self.notes if note.name in (AWAY, OUTAGE)]
+        now = time.time() - self._away_since if self._away_since else 0.0
+        return sum(note.ended - note.began for note in notes) + now
 
-    def _hold(self, name: str, seconds: float, begin: Callable[[], object], end: Callable[[], object]) -> None:
+    def _blow(self, lane: str) -> None:
+        do: dict[str, Callable[[Gust], None]] = {
+            "processes": self._processes,
+            "twilio": self._twilio,
+            "callbacks": self._callbacks,
+            "store": self._store,
+            "clocks": self._clocks,
+        }
+        for gust in gusts(self.seed, lane):
+            if self._over.wait(gust.after_s):
+                return
+            while self._hush.is_set() and lane != "twilio":
+                if self._over.wait(0.1):
+                    return
+            self._blowing.add(lane)
+            try:
+                do[lane](gust)
+            except Exception as error:  # a storm that cannot go on has proved nothing: it is told, and it goes on
+                self.broken.append(f"{gust.name}: {error!r}")
+            self._blowing.discard(lane)
+            if len(self.broken) > MOST_BROKEN:
+                return
+
+    def _hold(self, gust: Gust, lane: str, begin: Callable[[], object], end: Callable[[], object]) -> None:
         began = time.time()
         begin()
-        self._over.wait(seconds)
+        self._over.wait(gust.for_s)
         end()
-        self.notes.append(Note(name, began, time.time()))
+        self.notes.append(Note(gust.name, lane, began, time.time()))
 
-    def _processes(self, draw: random.Random) -> None:
-        if not self.flushed_at and self.halfway():
+    # -- one lane each
+
+    def _processes(self, gust: Gust) -> None:
+        if not self.flushed_at and self.progress() >= EMPTIED_AT:
             self._empty_store()
-            return
-        kind, name, seconds = draw.choice(PROCESSES), draw.choice(PATIENT), draw.uniform(0.2, 3.0)
-        run = self.processes
-        if kind == "roll":
-            self._roll(draw.choice((WEB, *RECONCILERS)))
-        elif kind == "pause":
-            longer = 9.0 if name in RECONCILERS and draw.random() < 0.3 else seconds
-            self._hold(f"pause {name}", longer, lambda: run.pause(name), lambda: run.resume(name))
+        run, target = self.processes, gust.target
+        if target in VETERANS and gust.deed != "pause" and self.long and self.progress() >= VETERANS_FROM:
+            gust = Gust(f"pause {target}", gust.after_s, gust.for_s, "pause", target)
+        if gust.deed == "roll":
+            self._roll(gust)
+        elif gust.deed == "pause":
+            self._hold(gust, "processes", lambda: run.pause(target), lambda: run.resume(target))
         else:
-            self._hold(f"kill {name}", seconds, lambda: run.kill(name), lambda: run.start(name))
+            self._hold(gust, "processes", lambda: run.kill(target), lambda: run.start(target))
 
-    def _roll(self, name: str) -> None:
+    def _roll(self, gust: Gust) -> None:
         began = time.time()
-        self.processes.stop(name)
-        self.processes.start(name)
-        self.notes.append(Note(f"roll {name}", began, time.time()))
+        self.processes.stop(gust.target)
+        self.processes.start(gust.target)
+        self.notes.append(Note(gust.name, "processes", began, time.time()))
 
     def _empty_store(self) -> None:
-        self.flushed_at = time.time()
-        self.processes.store.empty()
-        self.notes.append(Note("store emptied", self.flushed_at, time.time()))
+        self.flushed_at = self._order(("FLUSHALL",))
+        self.notes.append(Note("store emptied", "processes", self.flushed_at, time.time()))
 
-    def _twilio(self, draw: random.Random) -> None:
-        name = draw.choice(tuple(TWILIO))
+    def _twilio(self, gust: Gust) -> None:
+        if self._outages and self.progress() >= self._outages[0]:
+            self._outages.pop(0)
+            self._outage()
+        if gust.name in SLOW_BYTES:
+            self._by_relay(gust, "twilio", TWILIO_RELAY, SLOW_BYTES[gust.name])
+            return
         ordered: list[str] = []
         self._hold(
-            name,
-            draw.uniform(1.0, 5.0),
-            lambda: ordered.append(self.sandbox.control("POST", "faults", TWILIO[name])["id"]),
+            gust,
+            "twilio",
+            lambda: ordered.append(self.sandbox.control("POST", "faults", TWILIO[gust.name])["id"]),
             lambda: self.sandbox.control("DELETE", f"faults/{ordered[0]}"),
         )
 
-    def _callbacks(self, draw: random.Random) -> None:
-        name = draw.choice(tuple(CALLBACKS))
+    def _outage(self) -> None:
+        """Twilio is away and nothing else is wrong: then acknowledgements must be as quick as ever."""
+        self._hush.set()
+        deadline = time.monotonic() + HUSH_S
+        while self._blowing - {"twilio"} and time.monotonic() < deadline:
+            self._over.wait(0.1)
+        self._over.wait(STARTING_S)
+        try:
+            self._away(OUTAGE_S, self._over.wait)
+        finally:
+            self._hush.clear()
+
+    def _away(self, seconds: float, wait: Callable[[float], object]) -> None:
+        began = self._away_since = time.time()
+        fault = self.sandbox.control("POST", "faults", TWILIO[AWAY])["id"]
+        wait(seconds)
+        self.sandbox.control("DELETE", f"faults/{fault}")
+        self.notes.append(Note(OUTAGE, "twilio", began, time.time()))
+        self._away_since = 0.0
+
+    def _callbacks(self, gust: Gust) -> None:
+        if self._hours and self.progress() >= self._hours[0]:
+            self._hours.pop(0)
+            self._hour_late()
         self._hold(
-            name,
-            draw.uniform(2.0, 6.0),
-            lambda: self.sandbox.control("POST", "callbacks", CALLBACKS[name]),
+            gust,
+            "callbacks",
+            lambda: self.sandbox.control("POST", "callbacks", CALLBACKS[gust.name]),
             lambda: self.sandbox.control("DELETE", "callbacks"),
         )
+
+    def _hour_late(self) -> None:
+        """Callbacks are held up; meanwhile an hour passes at Twilio, which ends every task that waits."""
+        began = time.time()
+        self.sandbox.control("POST", "callbacks", {"late_s": HELD_UP_S})
+        self._over.wait(HELD_UP_S / 2)
+        self.sandbox.advance(AN_HOUR_S)
+        self._over.wait(HELD_UP_S / 2)
+        self.sandbox.control("DELETE", "callbacks")
+        self.notes.append(Note(HOUR_LATE, "callbacks", began, time.time() + HELD_UP_S))
+
+    def _store(self, gust: Gust) -> None:
+        if gust.name in STORE_WIRES:
+            self._by_relay(gust, "store", STORE_RELAY, STORE_WIRES[gust.name])
+            return
+        do, undo = STORE_ORDERS[gust.name]
+        self._hold(gust, "store", lambda: self._order(do), lambda: self._order(undo))
+
+    def _by_relay(self, gust: Gust, lane: str, relay: str, harm: object) -> None:
+        tell = self.processes.tell
+        self._hold(gust, lane, lambda: tell(relay, harm), lambda: tell(relay, {}))
+
+    def _order(self, words: tuple[str, ...]) -> float:
+        """Tell the server something, past the relay; one that another lane has stopped is asked again. When it was."""
+        deadline = time.monotonic() + ORDER_S
+        while True:
+            began = time.time()
+            try:
+                with redis.Redis.from_url(self.processes.store.url, socket_timeout=2, protocol=2) as client:
+                    client.execute_command(*words)
+                return began
+            except redis.RedisError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+    def _clocks(self, gust: Gust) -> None:
+        clocks = self.processes.clocks
+
+        def right_again() -> None:
+            self.leaps[leap_seen(self.processes.log(gust.target), time.time(), gust.ahead_s)] += 1
+            clocks.set(gust.target, 0)
+
+        self._hold(gust, "clocks", lambda: clocks.set(gust.target, gust.ahead_s), right_again)

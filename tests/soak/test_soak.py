@@ -34,7 +34,7 @@ def made_up() -> Accounts:
     ledger = Ledger()
     ledger.customer(CH, "")
     ledger.ask(CH, "escalation", "", lasting=True).deliveries.append(Delivery(NOW, NOW + 1, 201, "iv_1", "pending"))
-    judge: Json = {"orphaned": [], "details": {"closed_under_agent": []}}
+    judge: Json = {"orphaned": [], "unheard": [], "details": {"closed_under_agent": []}}
     return Accounts(
         ledger, [record("iv_1")], {CH: {"tasks": [task("iv_1")]}}, judge, {CH: 5.0}, {}, 0.0, 60.0, lambda *_: False
     )
@@ -96,6 +96,7 @@ BREAKS: dict[str, tuple[str, Callable[[Accounts], Accounts]]] = {
             one,
             judge={
                 "orphaned": [],
+                "unheard": [],
                 "details": {"closed_under_agent": [{"conversation_sid": CH, "channel_sid": "UO", "worker_sids": "WK"}]},
             },
         ),

@@ -1,21 +1,28 @@
-"""Looks on while the soak runs: how long each orphan has been one, and a copy of the sandbox's log on disk."""
+"""Looks on while the soak runs: how long each orphan has been one and each customer unheard, and a copy of the
+sandbox's log on disk. What Twilio has sent is handed to the prober.
+"""
 
 import json
 import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
+import requests
+
+from tests.soak.audit import LEFT_OPEN, taken_on
 from tests.soak.calls import Json, Sandbox
 from tests.soak.ledger import Ledger
 from tests.soak.storm import Storm
 
 LOOK_S = 2.0
+LOOKS_SHARE = 0.05  # of the time at most is spent on the judge, who stops the sandbox for as long as he looks
+UNTOLD = ("json", "url", "query", "event_sid")  # of a log entry: nobody asks for it later
+SENT_TO_PROBER = 5  # events a look
 INVITE_ID = re.compile(r"iv_[0-9]{2}_[0-9a-z]{32,33}")
-LEFT_OPEN = "leave"  # the topic whose rule leaves the conversation open on purpose
 
 
 @dataclass
@@ -27,8 +34,12 @@ class Watch:
     storm: Storm
     spool: Path
     wanted: int
+    to_prober: Callable[[Json], None]
     oldest: dict[str, float] = field(default_factory=dict)
+    unheard: dict[str, float] = field(default_factory=dict)  # the same of customers who wrote and were not heard
+    pause_s: float = LOOK_S
     _since: dict[str, float] = field(default_factory=dict)
+    _unheard_since: dict[str, float] = field(default_factory=dict)
     _seen: int = 0
     _over: threading.Event = field(default_factory=threading.Event)
     _began: float = field(default_factory=time.monotonic)
@@ -46,10 +57,14 @@ class Watch:
             self._thread.join()
         self._copy_log()
 
-    def orphans(self) -> list[str]:
-        """The conversations that are orphaned now, but for those that a rule leaves open."""
-        found = self.sandbox.control("GET", "judge")["orphaned"]
-        return [sid for sid in found if self.ledger.conversations.get(sid) != LEFT_OPEN]
+    def alone(self) -> list[str]:
+        """The conversations that are orphaned or unheard now and should not be."""
+        judge = self.sandbox.control("GET", "judge")
+        ours = taken_on(self.ledger, self.storm.flushed_at)
+        return [*self._orphans(judge), *(sid for sid in judge["unheard"] if sid in ours)]
+
+    def _orphans(self, judge: Json) -> list[str]:
+        return [sid for sid in judge["orphaned"] if self.ledger.conversations.get(sid) != LEFT_OPEN]
 
     def closed_first(self) -> dict[str, float]:
         """Invites that Twilio refused after the service had asked that their conversation or channel be closed.
@@ -61,7 +76,7 @@ class Watch:
         with self.spool.open(encoding="utf-8") as lines:
             for entry in map(json.loads, lines):
                 if _closes(entry):
-                    closed[str(entry["path"]).rpartition("/")[2]] = datetime.fromisoformat(entry["at"]).timestamp()
+                    closed[str(entry["path"]).rpartition("/")[2]] = self._ours(entry["at"])
                 elif _refuses(entry):
                     place = entry["path"] + entry["form"].get("Channel", "")
                     times = [at for sid, at in closed.items() if sid in place]
@@ -72,53 +87,85 @@ class Watch:
         """The log's lines that name one of ``sids``, shortened."""
         wanted = [sid for sid in sids if sid]
         with self.spool.open(encoding="utf-8") as lines:
-            return [_short(json.loads(line)) for line in lines if any(sid in line for sid in wanted)]
+            found = [json.loads(line) for line in lines if any(sid in line for sid in wanted)]
+        return [f"{datetime.fromtimestamp(self._ours(one['at']), UTC):%H:%M:%S.%f} {_short(one)}" for one in found]
+
+    def _ours(self, at: str) -> float:
+        """A time of the sandbox's clock as epoch seconds of ours."""
+        moment = datetime.fromisoformat(at).timestamp()
+        return moment - self.sandbox.ahead(moment)
 
     def _run(self) -> None:
-        while not self._over.wait(LOOK_S):
-            self._note_orphans()
-            self._copy_log()
+        while not self._over.wait(self.pause_s):
+            try:
+                self._judge()
+                self._copy_log()
+            except requests.RequestException as error:
+                self.storm.broken.append(f"watch: {error!r}")
             self._say()
 
-    def _note_orphans(self) -> None:
-        now = time.monotonic()
-        found = self.orphans()
-        self._since = {sid: self._since.get(sid, now) for sid in found}
-        for sid, since in self._since.items():
-            self.oldest[sid] = max(self.oldest.get(sid, 0.0), now - since)
+    def _judge(self) -> None:
+        began = time.monotonic()
+        now = began - self.storm.away_s()  # while Twilio is away nobody can be rescued
+        judge = self.sandbox.control("GET", "judge")
+        self.pause_s = max(LOOK_S, (time.monotonic() - began) / LOOKS_SHARE)
+        self._since = _noted(self._since, self._orphans(judge), now, self.oldest)
+        self._unheard_since = _noted(self._unheard_since, judge["unheard"], now, self.unheard)
 
     def _copy_log(self) -> None:
         entries = self.sandbox.control("GET", f"log?after={self._seen}")["entries"]
-        if entries:
-            self._seen = max(entry["seq"] for entry in entries)
-            with self.spool.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(entry) + "\n" for entry in entries)
+        if not entries:
+            return
+        self._seen = max(entry["seq"] for entry in entries)
+        for form in [one["form"] for one in entries if _is_event(one)][-SENT_TO_PROBER:]:
+            self.to_prober(form)
+        with self.spool.open("a", encoding="utf-8") as file:
+            for entry in entries:
+                told = {name: value for name, value in entry.items() if value and name not in UNTOLD}
+                file.write(json.dumps(told) + "\n")
 
     def _say(self) -> None:
         spent = time.monotonic() - self._began
-        longest = max((time.monotonic() - since for since in self._since.values()), default=0.0)
+        now = time.monotonic() - self.storm.away_s()
+        longest = max((now - since for since in self._since.values()), default=0.0)
         print(
             f"\r[{spent:5.0f} s] {self.ledger.done}/{self.wanted} conversations, {len(self.ledger.asks)} requests, "
-            f"{len(self.storm.notes)} faults, {len(self._since)} orphans (oldest {longest:.0f} s)  ",
+            f"{len(self.ledger.chores)} errands, {len(self.storm.notes)} faults, "
+            f"{len(self._since)} orphans (oldest {longest:.0f} s)  ",
             end="", flush=True,
         )  # fmt: skip
+
+
+def _noted(before: dict[str, float], found: Iterable[str], now: float, longest: dict[str, float]) -> dict[str, float]:
+    """Since when each of those that are found has been there without a break; ``longest`` is brought up to date."""
+    since = {sid: before.get(sid, now) for sid in found}
+    for sid, began in since.items():
+        longest[sid] = max(longest.get(sid, 0.0), now - began)
+    return since
+
+
+def _is_event(entry: Json) -> bool:
+    delivered = entry["kind"] == "callback" and entry["outcome"] == "delivered"
+    return delivered and str(entry["path"]).endswith("/taskrouter")
 
 
 def _closes(entry: Json) -> bool:
     if entry["kind"] != "api" or entry["method"] != "POST" or "/Participants/" in entry["path"]:
         return False
-    return "closed" in (entry["form"].get("Status"), entry["form"].get("State"))
+    form = entry.get("form", {})
+    return "closed" in (form.get("Status"), form.get("State"))
 
 
 def _refuses(entry: Json) -> bool:
-    return entry["kind"] == "api" and entry["status"] == 400 and "Routing" in entry["form"]
+    return entry["kind"] == "api" and entry.get("status") == 400 and "Routing" in entry.get("form", {})
 
 
-def _short(entry: dict[str, object]) -> str:
-    at = str(entry["at"])[11:23]
+def _short(entry: Json) -> str:
+    status = entry.get("status")
     faults = f" faults={entry['faults']}" if entry.get("faults") else ""
     if entry["kind"] == "callback":
-        return f"{at} event {entry['event_type']} {entry['task_sid']} {entry['outcome']} status={entry['status']}"
+        about = entry.get("task_sid")
+        return f"event {entry.get('event_type')} {about} {entry['outcome']} status={status}"
     form = entry.get("form")
     sent = f" {json.dumps(form)[:160]}" if entry["method"] == "POST" and form else ""
-    return f"{at} {entry['method']} {entry['path']} {entry['status']}{faults}{sent}"
+    return f"{entry['method']} {entry['path']} {status}{faults}{sent}"

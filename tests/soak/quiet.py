@@ -1,0 +1,110 @@
+"""After the storm: agents go home, days pass for what waits, everything settles, and the accounts are gathered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import redis
+import requests
+
+from service.tracking.records import PARTITIONS, key
+from tests.soak.audit import Accounts
+from tests.soak.audit_errands import Errands
+from tests.soak.calls import Json, Refused
+from tests.soak.errands import wake_all
+from tests.soak.people import shift_ends
+
+if TYPE_CHECKING:
+    from tests.soak.run import Stage
+
+# What one fault may cost: a reconciler that dies keeps what it had claimed for its lease (25 s), and calls to a Twilio
+# that is away are held back up to 30 s. In the storm several hit the same conversation, one after the other: six.
+ONE_FAULT_S = 30.0
+BOUND_S = 6 * ONE_FAULT_S
+SETTLED_S = ONE_FAULT_S + 15 + 15 + 10 + 60  # after it: the last fault's cost, two looks, the grace, a timer of 60 s
+A_DAY_S, AN_HOUR_S = 90_000.0, 3600.0
+LOOK_S = 3.0
+READERS = 4
+
+
+def quiet_down(stage: Stage) -> float:
+    """Everything comes to its end. How long that took, in seconds."""
+    began = time.monotonic()
+    wake_all(stage.town)
+    _await(lambda: not shift_ends(stage.town) and not stage.town.service.invites("&state=requested"), SETTLED_S)
+    stage.sandbox.advance(A_DAY_S)
+    _await(lambda: _all_settled(stage), SETTLED_S)
+    return time.monotonic() - began
+
+
+def _all_settled(stage: Stage) -> bool:
+    """Whoever is asked meanwhile, as parked conversations are woken, does not come either."""
+    if not _due(stage) and not stage.watch.alone():
+        return True
+    shift_ends(stage.town)
+    stage.sandbox.advance(AN_HOUR_S)
+    return False
+
+
+def _due(stage: Stage) -> int:
+    """How many records are live: each has exactly one due time."""
+    with redis.Redis.from_url(stage.processes.store.url) as client:
+        pipe = client.pipeline(transaction=False)
+        for partition in range(PARTITIONS):
+            pipe.zcard(key(partition, "due"))
+        return sum(pipe.execute())
+
+
+def _await(check: Callable[[], bool], within_s: float) -> None:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline and not _tried(check):
+        time.sleep(LOOK_S)
+
+
+def _tried(check: Callable[[], bool]) -> bool:
+    """A reader that meets a restart asks again."""
+    try:
+        return check()
+    except (requests.RequestException, redis.RedisError, Refused):
+        return False
+
+
+def gathered(stage: Stage) -> Accounts:
+    """All accounts of the run. Of each conversation only what is compared is kept."""
+    town, storm, watch = stage.town, stage.storm, stage.watch
+    with ThreadPoolExecutor(READERS) as readers:
+        sids = list(town.ledger.conversations)
+        reports = dict(zip(sids, readers.map(lambda sid: _slim(stage.sandbox.conversation(sid)), sids), strict=True))
+        errand_ids = sorted({one for chore in town.ledger.chores for one in chore.ids})
+        records = readers.map(lambda one: town.service.get(f"errands/{one}"), errand_ids)
+        errands = Errands(
+            town.ledger.chores, dict(zip(errand_ids, records, strict=True)), time.time(), storm.flushed_at
+        )
+    return Accounts(
+        ledger=town.ledger,
+        invites=town.service.invites(),
+        reports=reports,
+        judge=stage.sandbox.control("GET", "judge"),
+        oldest=watch.oldest,
+        closed_first=watch.closed_first(),
+        flushed_at=storm.flushed_at,
+        bound_s=BOUND_S,
+        disturbed=lambda began, ended: bool(storm.of_processes(began, ended)),
+        errands=errands,
+        unheard=watch.unheard,
+    )
+
+
+def _slim(report: Json) -> Json:
+    tasks = [
+        {name: task[name] for name in ("sid", "assignment_status", "reason")}
+        | {"attributes": {name: task["attributes"].get(name) for name in CARRIED if name in task["attributes"]}}
+        for task in report["tasks"]
+    ]
+    return {"state": report["state"], "channels": report["channels"], "tasks": tasks}
+
+
+CARRIED = ("router_invite_id", "soak_ask", "conversationSid")
