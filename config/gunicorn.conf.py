@@ -50,7 +50,7 @@ preload_app = True
 
 # What waits is bounded: past it the proxy gets a refusal at once and can say 503, instead of everybody waiting.
 worker_connections = 256
-backlog = 512
+backlog = 128
 
 # Longer than the proxy keeps its connections (60 s), so that it is never us who close one it is about to use.
 keepalive = 75

@@ -26,10 +26,12 @@ from service.intake.keys import parse_keys
 from service.intake.measures import measures
 from service.intake.probes import probes
 from service.intake.problems import install_problems
+from service.intake.shortcut import Shortcut
 from service.intake.watch import install_watch
 from service.logs import set_up_logging
 from service.metrics.scrape import serve
 from service.reconcile.loop import Reconciler
+from service.reconcile.made_tasks import MadeTasks
 from service.reconcile.names import Names
 from service.reconcile.parts import Parts
 from service.reconcile.readings import process_readings, refresh_rules
@@ -93,6 +95,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_problems(app)
     app.register_blueprint(api(desk, door))
     app.register_blueprint(hooks(parts, door, settings.twilio_workspace_sid))
+    if not settings.tracing:  # spans are made on the long way
+        short = Shortcut(app.wsgi_app, parts, door, settings.twilio_workspace_sid)
+        app.wsgi_app = short  # type: ignore[method-assign]  # as Flask's documentation has it
     app.register_blueprint(probes(desk))
     app.register_blueprint(measures(desk, door))
     app.register_blueprint(docs())
@@ -143,8 +148,10 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
     """What works with the store and with Twilio. Connects to nothing yet."""
     client = connect(settings.redis_url)
     twilio = twilio_client(settings)
+    store = Store(client, keep_s=settings.idempotency_window_s)
+    taskrouter = TaskRouter(twilio, settings.twilio_workspace_sid)
     return Parts(
-        store=Store(client, keep_s=settings.idempotency_window_s),
+        store=store,
         errands=Errands(client, keep_s=settings.idempotency_window_s),
         keys=IdempotencyKeys(client),
         notes=Notes(client),
@@ -154,7 +161,8 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
         statistics=Statistics(twilio, settings.twilio_workspace_sid),
         gateway=Gateway(twilio, settings.twilio_workspace_sid),
         conversations=Conversations(twilio),
-        taskrouter=TaskRouter(twilio, settings.twilio_workspace_sid),
+        taskrouter=taskrouter,
+        made_tasks=MadeTasks(taskrouter, store),
         pace=Pace(settings.close_grace_s, settings.look_every_s),
         settle_s=settings.settle_s,
         lease_s=lease_s,

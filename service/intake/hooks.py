@@ -14,6 +14,8 @@ from service.tracing import note
 
 log = structlog.stdlib.get_logger("service.event")
 
+FAULT = "flex_router.fault"  # in the WSGI environment: what has gone wrong before Flask was asked
+
 _SOURCES = {"hooks.taskrouter": "callback", "hooks.streams": "streams"}
 
 
@@ -24,11 +26,13 @@ def hooks(parts: Parts, door: Door, workspace_sid: str) -> Blueprint:
 
     @blue.post("/v1/events/taskrouter")
     def taskrouter() -> tuple[str, int]:
+        if FAULT in request.environ:  # the short way has got as far as the store
+            raise request.environ[FAULT]
         body = read_body(request, most=EVENT_BYTES)
         door.admit_signed(request, body)
         event = parse_taskrouter_form(body)
         if event is not None:
-            _take(parts, event, workspace_sid, source="callback")
+            take(parts, event, workspace_sid, source="callback")
         return "", 204
 
     @blue.post("/v1/events/streams")
@@ -36,7 +40,7 @@ def hooks(parts: Parts, door: Door, workspace_sid: str) -> Blueprint:
         body = read_body(request, most=EVENT_BYTES)
         door.admit_signed(request, body)
         for event in parse_cloud_events(body):
-            _take(parts, event, workspace_sid, source="streams")
+            take(parts, event, workspace_sid, source="streams")
         return "", 204
 
     @blue.post("/v1/events/conversations")
@@ -68,7 +72,8 @@ def _count_refused(response: Response) -> Response:
     return response
 
 
-def _take(parts: Parts, event: TaskEvent, workspace_sid: str, *, source: str) -> None:
+def take(parts: Parts, event: TaskEvent, workspace_sid: str, *, source: str) -> None:
+    """Store one event, if it is of our workspace. Raises StoreUnavailableError; then it may be given again."""
     if event.workspace_sid != workspace_sid:
         record.event_heard(source, event.type, "other_workspace", at_ms=event.at_ms)
         return

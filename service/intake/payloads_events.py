@@ -8,11 +8,14 @@ pages of Event Streams for CloudEvents.
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 
 from service.errors import BadRequestError
-from service.intake.payloads_json import parse_loosely, read_form, read_json
+from service.intake.forms import Pairs, form_pairs
+from service.intake.payloads_json import parse_loosely, read_form, read_json, read_pairs
 from service.model import TaskEvent, is_sid
+from service.tracking.lifecycle import EVENT_SIGNALS
 
 MOST_REASON = 200
 STREAM_PREFIX = "com.twilio.taskrouter."
@@ -23,13 +26,15 @@ _DIGITS = re.compile(r"[0-9]{1,16}")
 _WORD_BREAK = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-def parse_taskrouter_form(body: bytes) -> TaskEvent | None:
+def parse_taskrouter_form(body: bytes, pairs: Pairs | None = None) -> TaskEvent | None:
     """Read one event callback. None if it is not about a task (workers, activities, a workflow's own changes).
 
-    Raises BadRequestError if it is about a task and lacks what every event has, or holds a SID that is none.
+    ``pairs`` are those of the body, where the caller has read them already. Attributes are read if the type can change
+    anything here, and are empty otherwise. Raises BadRequestError if the event is about a task and lacks what every
+    event has, or holds a SID that is none.
     """
     named: dict[str, object] = {}
-    for name, value in read_form(body):
+    for name, value in read_pairs(form_pairs(body) if pairs is None else pairs):
         named.setdefault(_snake(name), value)
     event_type = named.get("event_type")
     if not isinstance(event_type, str) or not _TYPE.fullmatch(event_type):
@@ -96,10 +101,12 @@ def _event(event_type: str, named: Mapping[str, object], *, fallback: bytes) -> 
         worker_sid=_sid(named, "worker_sid", "WK"),
         reason=_reason(event_type, named),
         task_channel=_text(named.get("task_channel_unique_name")),
-        attributes=parse_loosely(named.get("task_attributes")),
+        # of the many events that change nothing here, they are not read: they are most of what an event weighs
+        attributes=parse_loosely(named.get("task_attributes")) if event_type in EVENT_SIGNALS else {},
     )
 
 
+@lru_cache(maxsize=256)  # the same few dozen names come with every event
 def _snake(name: str) -> str:
     """``TaskCanceledReason`` → ``task_canceled_reason``: the callback's names as those of Event Streams."""
     return _WORD_BREAK.sub("_", name).lower()

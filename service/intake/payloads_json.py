@@ -1,6 +1,6 @@
 """Bytes → plain values, strictly: JSON and forms that two readers could take for two different things are refused.
 
-Pure; standard library and our errors only. What the fields mean is not known here. No text of an error repeats
+Pure. What the fields mean is not known here. No text of an error repeats
 anything of the body: it says where, and what is allowed.
 """
 
@@ -10,9 +10,9 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
-from urllib.parse import unquote_to_bytes
 
 from service.errors import BadRequestError, UnsupportedMediaTypeError
+from service.intake.forms import Pairs, form_pairs
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -59,13 +59,17 @@ def read_json_object(body: bytes) -> dict[str, object]:
 
 def read_form(body: bytes) -> list[tuple[str, str]]:
     """Names and values of a form, in the order sent, empty values kept. Raises BadRequestError."""
-    pairs = [pair for pair in body.split(b"&") if pair]
+    return read_pairs(form_pairs(body))
+
+
+def read_pairs(pairs: Pairs) -> list[tuple[str, str]]:
+    """The same of a form that is in pairs already."""
     if not pairs:
         raise BadRequestError("The body is empty")
     if len(pairs) > MOST_FIELDS:
         raise BadRequestError(f"The body has more than {MOST_FIELDS} fields")
     try:
-        return [_form_pair(pair) for pair in pairs]
+        return [(name.decode(), value.decode()) for name, value in pairs]
     except UnicodeDecodeError:
         raise BadRequestError("The body is not a form in UTF-8") from None
 
@@ -113,11 +117,6 @@ def _text(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"is not UTF-8 at byte {error.start}") from None
-
-
-def _form_pair(pair: bytes) -> tuple[str, str]:
-    name, _, value = pair.replace(b"+", b" ").partition(b"=")
-    return unquote_to_bytes(name).decode(), unquote_to_bytes(value).decode()
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

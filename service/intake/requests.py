@@ -14,7 +14,6 @@ from service.errors import (
     StoreUnavailableError,
     TwilioRefusedError,
 )
-from service.flex.gateway import Made
 from service.flex.http import budget
 from service.intake.callers import Caller
 from service.intake.desk import Desk
@@ -23,10 +22,12 @@ from service.intake.permits import check_attends
 from service.model import Invite, RoutingRequest, State
 from service.reconcile.attended import Place, place_of, with_carried, workers_present
 from service.reconcile.fitting import draft, fitting_decision
-from service.reconcile.fulfil import send, sids_of
+from service.reconcile.fulfil import Sent, send, sids_of
 from service.reconcile.resync import known_again
 from service.reconcile.rulebook import NAMED_TARGET, Decision
+from service.tracking.idempotency import Met
 from service.tracking.lifecycle import LIVE
+from service.tracking.store import Outcome
 
 log = structlog.stdlib.get_logger("service.request")
 
@@ -49,14 +50,15 @@ def take(desk: Desk, request: RoutingRequest, *, caller: Caller) -> tuple[Invite
     deadline = time.monotonic() + desk.request_budget_s
     asked = with_carried(desk.parts, request)  # the key and the fingerprint are those of the bare request
     decision = fitting_decision(desk.book, asked)
-    invite = replace(_drafted(asked, decision, place_of(desk.parts.store, request)), asked_by=caller.id)
+    invite = replace(_drafted(asked, decision, _named_place(desk, request)), asked_by=caller.id)
     key, fingerprint = _key(desk, request, invite, caller.id), body_fingerprint(_canonical(request, invite))
     value = f"{invite.id}|{fingerprint}"
     for _ in range(3):
-        held = desk.parts.keys.remember(key.name, value, keep_s=key.keep_s)
+        met = desk.parts.keys.remember_at(key.name, value, keep_s=key.keep_s, sid=_thread(invite))
+        held, invite = met.held, _placed(invite, met)
         if held == value:
             _check_new(desk, caller, invite, _Held(key, value))
-            known = _known_again(desk, invite)
+            known = known_again(desk.parts.store, invite.kind, _thread(invite)) if met.invites else None
             if known is not None:  # the key that has led to it is forgotten: this may be the same request
                 desk.parts.keys.rebind(key.name, seen=value, value=f"{known.id}|{fingerprint}", keep_s=key.keep_s)
                 return known, SEEN_BEFORE
@@ -85,9 +87,22 @@ def _appears(desk: Desk, invite_id: str) -> bool:
     return False
 
 
-def _known_again(desk: Desk, invite: Invite) -> Invite | None:
-    sid = invite.conversation_sid or invite.channel_sid
-    return known_again(desk.parts.store, invite.kind, sid) if sid else None
+def _thread(invite: Invite) -> str:
+    return invite.conversation_sid or invite.channel_sid or ""
+
+
+def _named_place(desk: Desk, request: RoutingRequest) -> Place:
+    """Where it plays, as far as that is needed to know a repetition: what a conversation has is asked with its key."""
+    if request.channel_sid is None:
+        return Place(request.conversation_sid, request.interaction_sid)
+    return place_of(desk.parts.store, request)
+
+
+def _placed(invite: Invite, met: Met) -> Invite:
+    if invite.channel_sid is not None or met.thread is None:
+        return invite
+    interaction, channel = met.thread
+    return replace(invite, interaction_sid=interaction, channel_sid=channel)
 
 
 def _drafted(request: RoutingRequest, decision: Decision, place: Place) -> Invite:
@@ -117,8 +132,7 @@ def _key(desk: Desk, request: RoutingRequest, invite: Invite, caller: str) -> _K
     if request.idempotency_key:
         name = "given:" + sha256(f"{caller}\n{request.idempotency_key}".encode()).hexdigest()
         return _Key(name, desk.keep_s, lasting=True)
-    thread = invite.conversation_sid or invite.channel_sid
-    name = f"derived:{request.kind}:{request.execution_sid or '-'}:{thread}"
+    name = f"derived:{request.kind}:{request.execution_sid or '-'}:{_thread(invite)}"
     return _Key(name, max(desk.keep_s, LONGEST_TASK_S), lasting=request.execution_sid is not None)
 
 
@@ -191,26 +205,21 @@ def _repeated(desk: Desk, invite_id: str, *, same_body: bool, deadline: float) -
 
 
 def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
-    store = desk.parts.store
-    written = store.create(invite, due_in_s=LOST_AFTER_S)
-    if written.moved:
-        log.info("request.taken", invite=invite.id, kind=invite.kind, rule=invite.plan.rule, by=invite.asked_by)
-    elif written.state is not State.REQUESTED:
-        return _repeated(desk, invite.id, same_body=True, deadline=deadline)
-    try:
-        with desk.hand() as free:
+    with desk.hand() as free:
+        written = _write(desk, invite, begun=free)
+        if written.state is State.REQUESTED:
+            waiting = replace(invite, created_at_ms=written.now_ms), BEING_FINISHED
             if not free:  # threads must be left for events: the reconciler makes it, as soon as it can
-                store.touch(invite.id, State.REQUESTED, due=0)
-                return replace(invite, created_at_ms=written.now_ms), BEING_FINISHED
-            with budget(max(0.1, deadline - time.monotonic() - _STORE_RESERVE_S)):
-                # if another process has the same record in hand, only one of us gets to make the call
-                answer = send(desk.parts, invite, now_ms=written.now_ms, told=True)
-        made = store.get(invite.id)
-    except StoreUnavailableError:
-        # The intent is stored; what is missing, the reconciler adds. A 503 would make the caller go elsewhere.
-        return replace(invite, created_at_ms=written.now_ms), BEING_FINISHED
+                return waiting
+            try:
+                sent, made = _send(desk, invite, written, deadline)
+            except StoreUnavailableError:
+                # The intent is stored; what is missing, the reconciler adds. A 503 would make the caller go elsewhere.
+                return waiting
+    if written.state is not State.REQUESTED:
+        return _repeated(desk, invite.id, same_body=True, deadline=deadline)
     if made is None:
-        return _without_record(invite, answer, written.now_ms)
+        return _without_record(invite, sent, written.now_ms)
     if made.state is State.FAILED:
         raise TwilioRefusedError(made.reason or "refused", twilio_status=400)
     if made.state is State.REQUESTED and not written.moved:
@@ -220,9 +229,26 @@ def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
     return made, MADE if written.moved else SEEN_BEFORE  # whoever wrote the record has made it: one of several at once
 
 
-def _without_record(invite: Invite, answer: Made | None, now_ms: int) -> tuple[Invite, int]:
+def _write(desk: Desk, invite: Invite, *, begun: bool) -> Outcome:
+    """Write the record: with its first attempt begun by us, or due at once for the reconciler."""
+    first, due_s = (replace(invite, attempt=1), LOST_AFTER_S) if begun else (invite, 0.0)
+    written = desk.parts.store.create(first, due_in_s=due_s)
+    if written.moved:
+        log.info("request.taken", invite=invite.id, kind=invite.kind, rule=invite.plan.rule, by=invite.asked_by)
+    return written
+
+
+def _send(desk: Desk, invite: Invite, written: Outcome, deadline: float) -> tuple[Sent | None, Invite | None]:
+    """What was made, and the record as it is then."""
+    with budget(max(0.1, deadline - time.monotonic() - _STORE_RESERVE_S)):
+        # if another process has the same record in hand, only one of us gets to make the call
+        sent = send(desk.parts, invite, now_ms=written.now_ms, told=True, begun=written.moved)
+    return sent, sent.record if sent else desk.parts.store.get(invite.id)
+
+
+def _without_record(invite: Invite, sent: Sent | None, now_ms: int) -> tuple[Invite, int]:
     """The store was emptied under us. If the task was made, its attributes will bring the record back."""
-    if answer is None:
+    if sent is None:
         raise StoreUnavailableError("the store has lost the request", retry_after_s=1)
-    known = {"state": State.PENDING, "created_at_ms": now_ms, **sids_of(invite, answer)}
+    known = {"state": State.PENDING, "created_at_ms": now_ms, **sids_of(invite, sent.made)}
     return replace(invite, **known), MADE  # type: ignore[arg-type]  # the fields are those of an invite

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from hashlib import sha1, sha256
 from typing import Protocol
-from urllib.parse import unquote_to_bytes
+
+from service.intake.forms import Pairs, form_pairs
 
 SIGNATURE_HEADER = "X-Twilio-Signature"
 SHARED_KEY_HEADER = "X-Twilio-Webhooks-Signature-Settings"
@@ -37,20 +38,31 @@ class Headers(Protocol):
     def get(self, name: str, /) -> str | None: ...
 
 
-def verify_request(url: str, headers: Headers, body: bytes, *, tokens: Sequence[str]) -> bool:
+def verify_request(
+    url: str, headers: Headers, body: bytes, *, tokens: Sequence[str], pairs: Pairs | None = None
+) -> bool:
     """As ``verify``, reading the headers itself. A request signed with a shared key is refused: its secret is none of
     ``tokens``, and an unknown way of signing must not fall back to a known one.
     """
     if (headers.get(SHARED_KEY_HEADER) or "").strip():
         return False
-    return verify(url, headers.get("Content-Type"), body, headers.get(SIGNATURE_HEADER), tokens=tokens)
+    return verify(url, headers.get("Content-Type"), body, headers.get(SIGNATURE_HEADER), tokens=tokens, pairs=pairs)
 
 
-def verify(url: str, content_type: str | None, body: bytes, signature: str | None, *, tokens: Sequence[str]) -> bool:
+def verify(
+    url: str,
+    content_type: str | None,
+    body: bytes,
+    signature: str | None,
+    *,
+    tokens: Sequence[str],
+    pairs: Pairs | None = None,
+) -> bool:
     """True if ``signature`` was made with one of ``tokens`` (auth tokens, any order) over this very request.
 
     ``url`` is the public address Twilio called, byte for byte as it was sent (see ``public_url``); a fragment and
-    credentials in it are left aside, as Twilio leaves them out. What is signed depends on the body:
+    credentials in it are left aside, as Twilio leaves them out. ``pairs``: those of the body if it is a form, where the
+    caller has read them already. What is signed depends on the body:
 
     * a form: the URL and every name and value, sorted, equal pairs once;
     * no body and no content type: the URL alone;
@@ -59,7 +71,7 @@ def verify(url: str, content_type: str | None, body: bytes, signature: str | Non
     Never raises: what cannot be read was not signed by Twilio.
     """
     try:
-        signed = _signed_texts(url, content_type, body)
+        signed = _signed_texts(url, content_type, body, pairs)
         given = signature.encode("ascii") if isinstance(signature, str) else b""
         keys = [token.encode() for token in tokens if token]
     except ValueError:  # a text that no encoding takes is one, too
@@ -86,7 +98,7 @@ def _signature(key: bytes, text: bytes) -> bytes:
     return base64.b64encode(hmac.digest(key, text, sha1))
 
 
-def _signed_texts(url: str, content_type: str | None, body: bytes) -> list[bytes]:
+def _signed_texts(url: str, content_type: str | None, body: bytes, pairs: Pairs | None) -> list[bytes]:
     """What may have been signed; nothing if the body is not covered. Raises ValueError on a URL that is none."""
     parts = _URL.fullmatch(url)
     if parts is None:
@@ -96,7 +108,7 @@ def _signed_texts(url: str, content_type: str | None, body: bytes) -> list[bytes
     if hashes and not _is_hash_of(hashes, body):
         return []
     if media_type == FORM:
-        tail = _form_text(body)
+        tail = _form_text(form_pairs(body) if pairs is None else pairs)
     elif hashes or (not body and not media_type):
         tail = b""
     else:
@@ -126,12 +138,6 @@ def _is_hash_of(hashes: list[str], body: bytes) -> bool:
         return False
 
 
-def _form_text(body: bytes) -> bytes:
+def _form_text(pairs: Pairs) -> bytes:
     """Names and values as Twilio strings them together. Worked in bytes: UTF-8 sorts as its code points do."""
-    pairs = {_decoded(pair) for pair in body.split(b"&") if pair}
-    return b"".join(name + value for name, value in sorted(pairs))
-
-
-def _decoded(pair: bytes) -> tuple[bytes, bytes]:
-    name, _, value = pair.partition(b"=")
-    return unquote_to_bytes(name.replace(b"+", b" ")), unquote_to_bytes(value.replace(b"+", b" "))
+    return b"".join(name + value for name, value in sorted(set(pairs)))

@@ -5,6 +5,7 @@ Event times are Twilio's; the cursor is the newest of them that was seen, so our
 """
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -21,15 +22,16 @@ OVERLAP_MS = 120_000  # events may appear in the API a little later than they ha
 CLOCKS_APART_MS = 15 * 60_000  # where no event tells Twilio's time, ours is taken, and may be wrong by this much
 
 
-def catch_up(parts: Parts, *, every_s: float) -> int | None:
+def catch_up(parts: Parts, *, every_s: float, stopping: Callable[[], bool] = lambda: False) -> int | None:
     """Take every event since the last time; None if it is another process's turn. Returns how many were news.
 
-    Raises a Twilio or store fault, and then reads the same stretch again next time.
+    Raises a Twilio or store fault, or StoppedError once ``stopping`` says so; the same stretch is then read again next
+    time.
     """
     if not parts.notes.take_turn(every_s):
         return None
     try:
-        heard = _hear_all(parts)
+        heard = _hear_all(parts, stopping)
     except RouterError:
         parts.notes.give_turn_back()
         raise
@@ -40,7 +42,7 @@ def catch_up(parts: Parts, *, every_s: float) -> int | None:
     return heard.news
 
 
-def _hear_all(parts: Parts) -> Heard:
+def _hear_all(parts: Parts, stopping: Callable[[], bool]) -> Heard:
     now_ms = parts.store.now_ms()
     forgotten = notice(parts, now_ms)
     if forgotten:
@@ -48,11 +50,13 @@ def _hear_all(parts: Parts) -> Heard:
         parts.notes.want_resync(forgotten)  # before the marks that would hide it
     cursor = parts.notes.read_cursor()
     if cursor is None or forgotten:
-        heard = replay(parts, minutes=_minutes_back(cursor, now_ms))
+        heard = replay(parts, minutes=_minutes_back(cursor, now_ms), stopping=stopping)
         cursor = now_ms - CLOCKS_APART_MS
     else:
-        heard = replay(parts, since=datetime.fromtimestamp((cursor - OVERLAP_MS) / 1000, tz=UTC))
-    parts.notes.write_cursor(max(cursor, heard.newest_ms or cursor))
+        since = datetime.fromtimestamp((cursor - OVERLAP_MS) / 1000, tz=UTC)
+        heard = replay(parts, since=since, stopping=stopping)
+    took_ms = parts.store.now_ms() - now_ms  # what came while the types were read, one by one, is read again
+    parts.notes.write_cursor(max(cursor, (heard.newest_ms or cursor) - took_ms))
     parts.census.caught_up(now_ms)
     parts.notes.write_beats(now_ms)
     return heard

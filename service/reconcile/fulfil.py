@@ -5,12 +5,13 @@ Twilio, by our id in the task's attributes; only what is surely not there after 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
 from service.flex.attributes import MOST_CHARACTERS, characters, task_attributes
+from service.flex.breaker import HeldBackError
 from service.flex.gateway import Made
 from service.metrics import record
 from service.model import Invite, Route, State, Thread
@@ -25,6 +26,7 @@ log = structlog.stdlib.get_logger("service.invite")
 
 FIRST_LOOK_S = 2.0
 LONGEST_WAIT_S = 60.0
+EVENTS_READ_S = 5.0  # how old a reading may be where its silence decides nothing yet
 PRESENT_ROOM = 160  # characters that are kept free for a list of four workers
 CARRY_TRIES = 3  # then the old task's attributes are done without: nobody is to wait for them any longer
 
@@ -43,30 +45,37 @@ def fulfil(parts: Parts, invite: Invite, *, now_ms: int) -> None:
     send(parts, invite, now_ms=now_ms)
 
 
-def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> Made | None:
+@dataclass(frozen=True)
+class Sent:
+    """What Twilio made, and the record as it is since; None if the store has lost it."""
+
+    made: Made
+    record: Invite | None
+
+
+def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False, begun: bool = False) -> Sent | None:
     """Make the one call, if nobody else has begun to. Every outcome is written down; none is raised but the store's.
 
     What was made comes back. ``told``: somebody waits for the answer and will hear of a refusal. Otherwise a refusal
-    is a lapse like another.
+    is a lapse like another. ``begun``: the caller has written the record with this attempt begun.
     """
     route = invite.route
     if route is None:  # adopted records are never requested; a record from a foreign hand could be
         parts.store.move(invite.id, "refused", due=NONE, fields={"reason": "no route"})
         return None
-    begun = parts.store.touch(
-        invite.id,
-        State.REQUESTED,
-        due=parts.lease_s,
-        guard=("attempt", str(invite.attempt)),
-        fields={"attempt": str(invite.attempt + 1), "sent_at_ms": str(now_ms)},
-    )
-    if not begun.moved:
+    if not begun and not _begin(parts, invite, now_ms=now_ms):
         return None
     try:
         made = _create(parts, invite, route)
     except TwilioUnavailableError as error:
-        wait = max(error.retry_after_s or 0, min(2.0 ** min(invite.attempt, 10), LONGEST_WAIT_S))
-        parts.store.touch(invite.id, State.REQUESTED, due=wait, fields={"sent_at_ms": "", "trouble": error.detail})
+        tries, wait = invite.attempt + 1, min(2.0 ** min(invite.attempt, 10), LONGEST_WAIT_S)
+        if isinstance(
+            error, HeldBackError
+        ):  # no call was begun, so this is no try: the next is soon after Twilio's return
+            tries, wait = invite.attempt, 0
+        wait = max(error.retry_after_s or 0, wait)
+        fields = {"sent_at_ms": "", "attempt": str(tries), "trouble": error.detail}
+        parts.store.touch(invite.id, State.REQUESTED, due=wait, fields=fields)
         log.warning("invite.waits", invite=invite.id, why=error.detail, again_in_s=wait)
     except TwilioAmbiguousError as error:
         parts.store.touch(invite.id, State.REQUESTED, due=FIRST_LOOK_S, fields={"trouble": error.detail})
@@ -80,25 +89,31 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False) -> Ma
             record.lapsed("refused")
         log.error("invite.refused", invite=invite.id, why=error.detail)
     else:
-        confirm(parts, invite, made)
-        return made
+        return Sent(made, confirm(parts, invite, made))
     return None
 
 
-def confirm(parts: Parts, invite: Invite, made: Made) -> None:
-    """Write down what Twilio made. Does nothing new if an event has told us already."""
+def _begin(parts: Parts, invite: Invite, *, now_ms: int) -> bool:
+    return parts.store.touch(
+        invite.id,
+        State.REQUESTED,
+        due=parts.lease_s,
+        guard=("attempt", str(invite.attempt)),
+        fields={"attempt": str(invite.attempt + 1), "sent_at_ms": str(now_ms)},
+    ).moved
+
+
+def confirm(parts: Parts, invite: Invite, made: Made) -> Invite | None:
+    """Write down what Twilio made: the record as it is then. Does nothing new if an event has told us already."""
     fields = sids_of(invite, made)
     usual, due = (pace.due_after("created", invite.kind) for pace in (parts.pace, pace_of(parts, invite)))
-    outcome = parts.store.move(invite.id, "created", due=due, fields=fields | {"trouble": ""})
+    outcome, written = parts.store.confirm(invite.id, due=due, fields=fields | {"trouble": ""})
     if not outcome.moved and (due != usual or invite.trouble):  # an event was faster, and knows nothing of either
         parts.store.touch(invite.id, State.PENDING, due=due if due != usual else KEEP, fields={"trouble": ""})
-    if made.task_sid:
-        parts.store.link_task(made.task_sid, invite.id)
-    parts.store.index(invite.id, fields.get("conversation_sid"), made.channel_sid)
-    if "conversation_sid" in fields and made.interaction_sid and made.channel_sid:
-        parts.store.learn_thread(fields["conversation_sid"], made.interaction_sid, made.channel_sid)
+        written = parts.store.get(invite.id)
     if outcome.moved:
         log.info("invite.created", invite=invite.id, rule=invite.plan.rule, task=made.task_sid)
+    return written
 
 
 def pace_of(parts: Parts, invite: Invite) -> Pace:
@@ -147,11 +162,11 @@ def _find_task(parts: Parts, invite: Invite) -> Made | None:
 
 def _find_event(parts: Parts, invite: Invite, *, now_ms: int) -> Made | None:
     """A task that was made and has died since is only in the Events API."""
-    minutes = 15 + (now_ms - (invite.sent_at_ms or now_ms)) // 60_000
-    for event in parts.taskrouter.events(event_type="task.created", minutes=minutes):
-        if event.task_sid and event.attributes.get("router_invite_id") == invite.id:
-            return _made_of(event.task_sid, Thread.of(event.attributes))
-    return None
+    sent_ms = invite.sent_at_ms or now_ms
+    settled_ms = sent_ms + int(parts.settle_s * 1000)
+    seen_ms = settled_ms if now_ms >= settled_ms else now_ms - int(EVENTS_READ_S * 1000)
+    made = parts.made_tasks.find(invite.id, from_ms=sent_ms, seen_ms=seen_ms)
+    return _made_of(made.task_sid, made.thread) if made else None
 
 
 def _made_of(task_sid: str, thread: Thread | None) -> Made:

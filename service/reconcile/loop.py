@@ -20,6 +20,7 @@ from service.reconcile.look import look_at_open
 from service.reconcile.minutes import note_minute
 from service.reconcile.parts import Parts
 from service.reconcile.readings import refresh_rules
+from service.reconcile.replay import StoppedError
 from service.reconcile.rulebook import Rulebook
 from service.tracing import note, span
 from service.tracking.errand_records import is_errand_id
@@ -47,6 +48,7 @@ class Reconciler:
     next_catch_up: float = 0.0
     next_names: float = 0.0
     next_minute: float = 0.0
+    _stopping: threading.Event = field(default_factory=threading.Event)
     _chores: "dict[str, Future[object]]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -65,6 +67,7 @@ class Reconciler:
                 continue
             if not busy:
                 self._rest(stop)
+        self._stopping.set()
         self._pool.shutdown(wait=True)
         log.info("reconcile.stopped")
 
@@ -141,7 +144,10 @@ class Reconciler:
 
     def _catch_up(self) -> None:
         try:
-            catch_up(self.parts, every_s=self.catch_up_every_s)  # each call has its own time limit
+            # each call has its own time limit, the whole has none: it may be a day that has to be read
+            catch_up(self.parts, every_s=self.catch_up_every_s, stopping=self._stopping.is_set)
+        except StoppedError:
+            log.info("catch_up.stopped")
         except RouterError as error:
             record.caught_up("failed")
             log.warning("catch_up.failed", why=error.detail)

@@ -6,6 +6,7 @@ from service.flex.conversations import Conversations
 from service.flex.gateway import Gateway
 from service.flex.statistics import Statistics
 from service.flex.taskrouter import TaskRouter
+from service.reconcile.made_tasks import MadeTasks
 from service.tracking.arrival import Pace
 from service.tracking.census import Census
 from service.tracking.errands import Errands
@@ -31,6 +32,7 @@ class Parts:
     gateway: Gateway
     conversations: Conversations
     taskrouter: TaskRouter
+    made_tasks: MadeTasks
     pace: Pace
     settle_s: float = 20.0  # how long a create without an answer is looked for
     lease_s: float = 60.0  # how long claimed work is ours; longer than any piece of work takes

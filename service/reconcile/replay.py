@@ -1,8 +1,11 @@
 """Read TaskRouter's Events API and hear everything in it, as if the callback had brought it now."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -15,7 +18,11 @@ from service.tracking.lifecycle import CAUGHT_UP, EVENT_SIGNALS
 log = structlog.stdlib.get_logger("service.catch_up")
 
 A_DAY_MINUTES = 24 * 60
+TRIES = 4
+LONGEST_PAUSE_S = 5
 MOST_MINUTES = 43_200  # attributes are gone from older events ("Events resource")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,12 +34,46 @@ class Heard:
     newest_ms: int | None
 
 
-def replay(parts: Parts, *, since: datetime | None = None, minutes: int = A_DAY_MINUTES) -> Heard:
-    """Hear everything since that time by Twilio's clock, or of the last ``minutes``. Raises a Twilio or store fault."""
-    events = _in_order(parts, since, minutes)
-    words = [_hear(parts, event) for event in events]
-    newest = max((event.at_ms for event in events), default=None)
-    return Heard(len(events), sum(word == "moved" for word in words), newest)
+def replay(
+    parts: Parts,
+    *,
+    since: datetime | None = None,
+    minutes: int = A_DAY_MINUTES,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Heard:
+    """Hear everything since that time by Twilio's clock, or of the last ``minutes``.
+
+    Raises a Twilio or store fault, or StoppedError once ``stopping`` says so; what was heard stays heard.
+
+    Type by type, so that only one type's events are in memory; those that end a task unserved come last, so that it
+    is judged with the rest known already. A fault costs the piece at hand, which is tried again: over a bad line, or
+    a busy day, the whole would never come to its end in one go.
+    """
+    read, news, newest = 0, 0, None
+    for event_type in sorted(CAUGHT_UP, key=lambda one: EVENT_SIGNALS[one] == "lapsed"):
+        for event in _patiently(partial(_in_order, parts, event_type, since, minutes)):
+            if stopping():
+                raise StoppedError("this process stops; another one, or the next, reads it again")
+            read += 1
+            news += _patiently(partial(_hear, parts, event)) == "moved"
+            newest = max(newest or 0, event.at_ms)
+    return Heard(read, news, newest)
+
+
+class StoppedError(RouterError):
+    """The process is to stop, and does not wait until all is read."""
+
+
+def _patiently(do: Callable[[], T]) -> T:
+    """``do``, again after a moment where a fault may pass; it must be able to run twice."""
+    for _ in range(TRIES - 1):
+        try:
+            return do()
+        except RouterError as error:
+            if not error.retryable:
+                raise
+            time.sleep(min(error.retry_after_s or 1, LONGEST_PAUSE_S))
+    return do()
 
 
 def _hear(parts: Parts, event: TaskEvent) -> str:
@@ -45,10 +86,10 @@ def _hear(parts: Parts, event: TaskEvent) -> str:
         return "broken"
 
 
-def _in_order(parts: Parts, since: datetime | None, minutes: int) -> list[TaskEvent]:
-    """Oldest first; what ended unserved after all else, so that it is judged with the rest known already."""
-    found = {event.sid: event for event_type in CAUGHT_UP for event in _of_type(parts, event_type, since, minutes)}
-    return sorted(found.values(), key=lambda event: (EVENT_SIGNALS[event.type] == "lapsed", event.at_ms, event.sid))
+def _in_order(parts: Parts, event_type: str, since: datetime | None, minutes: int) -> list[TaskEvent]:
+    """All of one type, oldest first."""
+    found = {event.sid: event for event in _of_type(parts, event_type, since, minutes)}
+    return sorted(found.values(), key=lambda event: (event.at_ms, event.sid))
 
 
 def _of_type(parts: Parts, event_type: str, since: datetime | None, minutes: int) -> Iterator[TaskEvent]:

@@ -17,7 +17,7 @@ from service.sandbox.posting import EVERYTHING, MOST_RETRIES, Poster, Rules, rul
 from service.sandbox.refusals import ControlRefused
 from service.sandbox.state import Outgoing
 
-LANES = 4
+LANES = 16
 HELD_BACK_S = 0.3  # a reordered callback is overtaken by what is sent within this time
 LONGEST_LATE_S = 3600
 CONVERSATIONS = Rules(retries=0, read_s=5.0, total_s=5.0)  # "Conversations Webhooks": a timeout of five seconds

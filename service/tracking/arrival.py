@@ -45,14 +45,13 @@ class Arrival:
 
 def take_event(store: Store, event: TaskEvent, pace: Pace) -> Arrival:
     """Record one event. Raises StoreUnavailableError; then nothing was recorded and the event may be given again."""
-    thread = Thread.of(event.attributes)
     signal = EVENT_SIGNALS.get(event.type)
     if signal is None or event.task_sid is None:
         return Arrival(IRRELEVANT)
-    invite_id = _invite_id(store, event, event.task_sid, thread)
-    if invite_id is None:
+    thread = Thread.of(event.attributes)
+    invite_id, outcome = _first_try(store, event, event.task_sid, thread, pace)
+    if invite_id is None or outcome is None:
         return Arrival(FOREIGN)
-    outcome = _move(store, invite_id, event, thread, pace)
     if outcome.word == "guarded" and thread is not None:
         # Our id on another task: transfer plugins copy the attributes of the old task. It is followed on its own.
         event = replace(event, attributes=_without_ours(event.attributes))
@@ -70,15 +69,24 @@ def _without_ours(attributes: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in attributes.items() if not name.startswith("router_")}
 
 
-def _invite_id(store: Store, event: TaskEvent, task_sid: str, thread: Thread | None) -> str | None:
+def _first_try(
+    store: Store, event: TaskEvent, task_sid: str, thread: Thread | None, pace: Pace
+) -> tuple[str | None, Outcome | None]:
+    """The invite that the event is about, and what has become of its move; none for a task that is none of Flex's.
+
+    Nearly always one round trip: the id stands in the attributes, or follows from the task, if others made it. Only
+    where there is no such record, or no attributes, the task is looked up: they may be missing from an event, or have
+    been replaced by another application.
+    """
     ours = event.attributes.get("router_invite_id")
     if isinstance(ours, str) and is_invite_id(ours):
-        return ours
-    # attributes can be missing from an event, or have been replaced by another application: the task itself is known
+        return ours, _move(store, ours, event, thread, pace)
+    adopted = adopted_id(thread.conversation_sid, thread.channel_sid, task_sid) if thread else None
+    outcome = _move(store, adopted, event, thread, pace) if adopted else None
+    if outcome is not None and outcome.word != "missing":
+        return adopted, outcome
     linked = store.id_of_task(task_sid)
-    if linked is None and thread is not None:
-        return adopted_id(thread.conversation_sid, thread.channel_sid, task_sid)
-    return linked
+    return (linked, _move(store, linked, event, thread, pace)) if linked else (adopted, outcome)
 
 
 def _move(store: Store, invite_id: str, event: TaskEvent, thread: Thread | None, pace: Pace) -> Outcome:
@@ -100,8 +108,9 @@ def _move(store: Store, invite_id: str, event: TaskEvent, thread: Thread | None,
         fields=fields,
         what=f"{event.type} {event.worker_sid}" if "worker_sid" in fields else event.type,
     )
-    if outcome.moved and thread is not None and event.task_sid:
-        _remember(store, invite_id, event.task_sid, thread)
+    # With the first event of a task, and once more when it is taken: what a dying process has left out is made up for.
+    if outcome.moved and (outcome.first or signal == "accepted") and thread is not None and event.task_sid:
+        store.remember(invite_id, event.task_sid, thread)
     return outcome
 
 
@@ -142,7 +151,7 @@ def _adopt(
         conversation_sid=thread.conversation_sid, invite_sid=thread.invite_sid, task_sid=task_sid,
     )  # fmt: skip
     if store.create(invite, due_in_s=pace.look_s).moved:
-        _remember(store, invite_id, task_sid, thread)
+        store.remember(invite_id, task_sid, thread)
 
 
 def _plan_in(attributes: Mapping[str, object]) -> Plan:
@@ -150,13 +159,6 @@ def _plan_in(attributes: Mapping[str, object]) -> Plan:
     rule, on_lapse = attributes.get("router_rule"), attributes.get("router_on_lapse")
     named = isinstance(rule, str) and _RULE_NAME.fullmatch(rule) is not None
     return replace(EMPTY_PLAN, rule=str(rule) if named else "", on_lapse="leave" if on_lapse == "leave" else "close")
-
-
-def _remember(store: Store, invite_id: str, task_sid: str, thread: Thread) -> None:
-    store.link_task(task_sid, invite_id)
-    store.index(invite_id, thread.conversation_sid, thread.channel_sid)
-    if thread.conversation_sid:
-        store.learn_thread(thread.conversation_sid, thread.interaction_sid, thread.channel_sid)
 
 
 def _thread_fields(thread: Thread | None) -> dict[str, str]:

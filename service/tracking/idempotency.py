@@ -1,9 +1,21 @@
 """Which invite a repeated request belongs to: idempotency keys, each bound to ``invite id|fingerprint``."""
 
+from dataclasses import dataclass
+
 import redis
 
 from service.tracking.connection import lua, store_faults
 from service.tracking.records import anchored
+
+
+@dataclass(frozen=True)
+class Met:
+    """What a request meets: the value that its key holds, its conversation's interaction and channel, if known, and
+    how many invites there have been of that conversation or channel."""
+
+    held: str
+    thread: tuple[str, str] | None
+    invites: int
 
 
 class IdempotencyKeys:
@@ -18,6 +30,16 @@ class IdempotencyKeys:
         with store_faults():
             held = self._redis.set(anchored("idem", name), value, nx=True, get=True, ex=keep_s)
         return str(held) if held else value
+
+    def remember_at(self, name: str, value: str, *, keep_s: int, sid: str) -> "Met":
+        """``remember``, and what is known of the conversation or channel ``sid`` right after; in one round trip."""
+        with store_faults():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.set(anchored("idem", name), value, nx=True, get=True, ex=keep_s)
+            pipe.hmget(anchored("thread", sid), ["interaction_sid", "channel_sid"])
+            pipe.scard(anchored("of", sid))
+            held, thread, invites = pipe.execute()
+        return Met(str(held) if held else value, (thread[0], thread[1]) if all(thread) else None, int(invites))
 
     def age_s(self, name: str, *, keep_s: int) -> float:
         """How many seconds ago a key was bound with ``keep_s``; infinite if it is not."""

@@ -3,14 +3,16 @@
 All times are Redis' own clock, so that processes whose clocks differ agree on what is due.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import redis
 
 from service.model import ErrandState, State
 from service.tracking.connection import lua, store_faults
 from service.tracking.records import key, partition_of_id
+from service.tracking.together import Call, Fill, together
 
 EVENT_KEPT_S = 25 * 3600  # longer than the catch-up ever looks back
 LINE_KEPT_S = 86_400
@@ -40,11 +42,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Said:
-    """A script's answer: a word, the state that holds now ("" if there is no record), and Redis' time (epoch ms)."""
+    """A script's answer: a word, the state that holds now ("" if there is no record), and Redis' time (epoch ms).
+
+    ``first``: this move has given the guard's field its value. ``more``: the answers to what went after the script.
+    """
 
     word: str  # created exists | moved ignored duplicate guarded missing
     state: str
     now_ms: int
+    first: bool = False
+    more: Sequence[Any] = ()
 
 
 class Scripts:
@@ -52,12 +59,24 @@ class Scripts:
 
     def __init__(self, client: "redis.Redis", *, keep_s: int) -> None:
         """``keep_s``: how long a record is remembered once nothing is left to do about it."""
+        self._redis = client
         self._keep_ms = keep_s * 1000
         self._create = client.register_script(lua("create"))
         self._transition = client.register_script(lua("transition"))
 
-    def create(self, record_id: str, names: list[str], *, due_in_s: float, fields: Mapping[str, str]) -> Said:
-        """Write a new record. ``names``: of the record, of the list of all, and of the line it joins if any."""
+    def create(
+        self,
+        record_id: str,
+        names: list[str],
+        *,
+        due_in_s: float,
+        fields: Mapping[str, str],
+        before: Fill | None = None,
+    ) -> Said:
+        """Write a new record. ``names``: of the record, of the list of all, and of the line it joins if any.
+
+        What ``before`` fills in goes before it, in the same round trip.
+        """
         partition = partition_of_id(record_id)
         record, everything, *line = names
         keys = [key(partition, name) for name in (record, "due", everything, "open", *line)]
@@ -65,7 +84,9 @@ class Scripts:
         pairs = [part for pair in fields.items() for part in pair]
         arguments: list[str | int] = [record_id, milliseconds(due_in_s), rank, LINE_KEPT_S * 1000, *pairs]
         with store_faults():
-            return _said(self._create(keys=keys, args=arguments))
+            if before is None:
+                return _said(self._create(keys=keys, args=arguments))
+            return _said(together(self._redis, Call(lua("create"), keys, arguments), before=before)[0])
 
     def transition(
         self,
@@ -73,8 +94,11 @@ class Scripts:
         name: str,
         row: Mapping[State, State] | Mapping[ErrandState, ErrandState],
         change: Change,
+        *,
+        after: Fill | None = None,
     ) -> Said:
-        """Move the record ``name`` along a row of its table."""
+        """Move the record ``name`` along a row of its table. What ``after`` fills in goes after it, in the same round
+        trip."""
         partition = partition_of_id(record_id)
         record = key(partition, name)
         event = key(partition, f"ev:{change.event_sid}") if change.event_sid else record
@@ -83,10 +107,12 @@ class Scripts:
         delay = change.due if isinstance(change.due, str) else milliseconds(change.due)
         remember = EVENT_KEPT_S * 1000 if change.event_sid else 0
         arguments = [moves, delay, self._keep_ms, remember, *(change.guard or ("", "")), change.what, *pairs]
+        keys = [record, key(partition, "due"), event, key(partition, "open")]
         with store_faults():
-            return _said(
-                self._transition(keys=[record, key(partition, "due"), event, key(partition, "open")], args=arguments)
-            )
+            if after is None:
+                return _said(self._transition(keys=keys, args=arguments))
+            answer, more = together(self._redis, Call(lua("transition"), keys, arguments), after=after)
+            return replace(_said(answer), more=more)
 
 
 def milliseconds(seconds: float) -> int:
@@ -95,5 +121,5 @@ def milliseconds(seconds: float) -> int:
 
 
 def _said(answer: list[object]) -> Said:
-    word, state, now = answer
-    return Said(str(word), str(state or ""), int(str(now)))
+    word, state, now, *first = answer
+    return Said(str(word), str(state or ""), int(str(now)), first == [1])

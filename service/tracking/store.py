@@ -6,10 +6,11 @@ Every method may raise StoreUnavailableError.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 
-from service.model import Invite, State
+from service.model import Invite, State, Thread
 from service.tracking.connection import lua, store_faults
 from service.tracking.lifecycle import TRANSITIONS
 from service.tracking.records import (
@@ -26,15 +27,20 @@ from service.tracking.scripts import KEEP, NONE, Change, Said, Scripts, millisec
 __all__ = ["KEEP", "NONE", "Filters", "Outcome", "Store", "adopted_id"]
 
 THREAD_KEPT_S = 30 * 86_400
+_THREAD = ("interaction", "channel", "conversation", "task")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a script said: a word, the state that holds now, and Redis' time (epoch ms)."""
+    """What a script said: a word, the state that holds now, and Redis' time (epoch ms).
+
+    ``first``: this move has given the guard's field its value.
+    """
 
     word: str  # created exists | moved ignored duplicate guarded missing
     state: State | None
     now_ms: int
+    first: bool = False
 
     @property
     def moved(self) -> bool:
@@ -91,19 +97,23 @@ class Store:
     # -- one record
 
     def create(self, invite: Invite, *, due_in_s: float) -> Outcome:
-        """Write a new record, due in ``due_in_s``. Says ``exists`` and changes nothing if that id is there."""
-        self.index(invite.id, invite.conversation_sid, invite.channel_sid)  # first: a name without a record is harmless
+        """Write a new record, due in ``due_in_s``. Says ``exists`` and changes nothing if that id is there.
+
+        A record with ``attempt`` 1 counts as begun now: whoever writes it makes the first attempt at once.
+        """
         names = [f"inv:{invite.id}", "all"]
-        return _outcome(self._scripts.create(invite.id, names, due_in_s=due_in_s, fields=fields_of(invite)))
+
+        def index(pipe: Any) -> None:  # first: a name without a record is harmless
+            _index(pipe, invite.id, invite.conversation_sid, invite.channel_sid)
+
+        said = self._scripts.create(invite.id, names, due_in_s=due_in_s, fields=fields_of(invite), before=index)
+        return _outcome(said)
 
     def index(self, invite_id: str, *sids: str | None) -> None:
         """Let the invite be found by its conversation and its channel, whichever of them is known."""
-        names = [anchored("of", sid) for sid in sids if sid]
         with store_faults():
             pipe = self._redis.pipeline(transaction=False)
-            for name in names:
-                pipe.sadd(name, invite_id)
-                pipe.expire(name, THREAD_KEPT_S)
+            _index(pipe, invite_id, *sids)
             pipe.execute()
 
     def get(self, invite_id: str) -> Invite | None:
@@ -115,12 +125,9 @@ class Store:
         with store_faults():
             pipe = self._redis.pipeline(transaction=False)
             for invite_id in invite_ids:
-                partition = partition_of_id(invite_id)
-                pipe.hgetall(key(partition, f"inv:{invite_id}"))
-                pipe.zscore(key(partition, "due"), invite_id)
+                _read(pipe, invite_id)
             answers = pipe.execute()
-        pairs = zip(answers[::2], answers[1::2], strict=True)
-        return [invite_of(fields, None if due is None else int(due)) for fields, due in pairs if fields.get("plan")]
+        return _invites(answers)
 
     def move(
         self,
@@ -136,6 +143,23 @@ class Store:
         """Move the record along the row ``signal`` of the transition table; ``what`` is the history's word for it."""
         change = Change(due, guard, fields, event_sid, what or signal)
         return self._run(invite_id, TRANSITIONS[signal], change)
+
+    def confirm(self, invite_id: str, *, due: float | str, fields: Mapping[str, str]) -> tuple[Outcome, Invite | None]:
+        """Move the record along "created", ``remember`` what the fields tell, and read the record as it is then; all
+        in one round trip."""
+
+        def rest(pipe: Any) -> None:
+            _read(pipe, invite_id)
+            interaction, channel, conversation, task = (fields.get(f"{name}_sid") for name in _THREAD)
+            if task:
+                pipe.set(anchored("task", task), invite_id, ex=THREAD_KEPT_S)
+            _index(pipe, invite_id, conversation, channel)
+            if interaction and channel and conversation:
+                _learn(pipe, conversation, interaction, channel)
+
+        change = Change(due, fields=fields, what="created")
+        said = self._scripts.transition(invite_id, f"inv:{invite_id}", TRANSITIONS["created"], change, after=rest)
+        return _outcome(said), next(iter(_invites(said.more[:2])), None)
 
     def touch(
         self,
@@ -196,12 +220,19 @@ class Store:
 
     def learn_thread(self, conversation_sid: str, interaction_sid: str, channel_sid: str) -> None:
         """Remember which interaction and channel a conversation has."""
-        thread = anchored("thread", conversation_sid)
         with store_faults():
             pipe = self._redis.pipeline(transaction=False)
-            pipe.hset(thread, mapping={"interaction_sid": interaction_sid, "channel_sid": channel_sid})
-            pipe.expire(thread, THREAD_KEPT_S)
-            pipe.set(anchored("chan", channel_sid), conversation_sid, ex=THREAD_KEPT_S)
+            _learn(pipe, conversation_sid, interaction_sid, channel_sid)
+            pipe.execute()
+
+    def remember(self, invite_id: str, task_sid: str, thread: Thread) -> None:
+        """``link_task``, ``index`` and ``learn_thread`` in one round trip."""
+        with store_faults():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.set(anchored("task", task_sid), invite_id, ex=THREAD_KEPT_S)
+            _index(pipe, invite_id, thread.conversation_sid, thread.channel_sid)
+            if thread.conversation_sid:
+                _learn(pipe, thread.conversation_sid, thread.interaction_sid, thread.channel_sid)
             pipe.execute()
 
     def thread_of(self, conversation_sid: str) -> tuple[str, str] | None:
@@ -255,5 +286,29 @@ def _text(value: object) -> str | None:
     return str(value) if value else None
 
 
+def _read(pipe: Any, invite_id: str) -> None:
+    partition = partition_of_id(invite_id)
+    pipe.hgetall(key(partition, f"inv:{invite_id}"))
+    pipe.zscore(key(partition, "due"), invite_id)
+
+
+def _invites(answers: Sequence[Any]) -> list[Invite]:
+    pairs = zip(answers[::2], answers[1::2], strict=True)
+    return [invite_of(fields, None if due is None else int(due)) for fields, due in pairs if fields.get("plan")]
+
+
+def _index(pipe: Any, invite_id: str, *sids: str | None) -> None:
+    for name in [anchored("of", sid) for sid in sids if sid]:
+        pipe.sadd(name, invite_id)
+        pipe.expire(name, THREAD_KEPT_S)
+
+
+def _learn(pipe: Any, conversation_sid: str, interaction_sid: str, channel_sid: str) -> None:
+    thread = anchored("thread", conversation_sid)
+    pipe.hset(thread, mapping={"interaction_sid": interaction_sid, "channel_sid": channel_sid})
+    pipe.expire(thread, THREAD_KEPT_S)
+    pipe.set(anchored("chan", channel_sid), conversation_sid, ex=THREAD_KEPT_S)
+
+
 def _outcome(said: Said) -> Outcome:
-    return Outcome(said.word, State(said.state) if said.state else None, said.now_ms)
+    return Outcome(said.word, State(said.state) if said.state else None, said.now_ms, said.first)

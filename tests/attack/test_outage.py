@@ -17,6 +17,9 @@ def test_requests_are_taken_at_once_while_calls_are_held_back(world: World) -> N
         assert answer.status == 202
         invites.append(answer["id"])
         time.sleep(0.1)
+    held = world.reconciler.parts.store.get(str(invites[-1]))
+    assert held is not None
+    assert held.attempt == 0  # no call was begun, so none is waited for longer and longer
     world.control("DELETE", "faults")
     for invite_id in invites:
         _turn_until_made(world, invite_id)
@@ -49,3 +52,31 @@ def test_reconciler_stops_calling_a_dead_twilio(world: World) -> None:
         time.sleep(0.6)  # an outage that lasts; a blip does not count
     assert len(world.calls("GET ")) - before < 3 * len(made)
     world.control("DELETE", "faults")
+
+
+def test_many_lost_answers_are_looked_for_together(world: World) -> None:
+    """The events cannot be searched for one invite: if each read all of them for itself, none would come to an end."""
+    world.fault(DOWN, status=503, when="before", times=40)
+    waiting = [world.escalate(world.customer()["conversation_sid"]) for _ in range(30)]
+    assert {answer.status for answer in waiting} == {202}
+    world.control("DELETE", "faults")
+    before = len(world.calls("/Events"))
+    for answer in waiting:
+        _turn_until_made(world, answer["id"])
+    readings = len(world.calls("/Events")) - before
+    assert 0 < readings < len(waiting) / 2
+    assert world.judge()["double_invited"] == []
+
+
+def test_task_that_died_before_its_answer_came_is_found_in_the_events(world: World) -> None:
+    """Beside others whose answers were lost, of which some were never made: each is told by the same reading."""
+    world.control("POST", "callbacks", {"lost": True})
+    world.fault(DOWN, status=503, when="after", times=1)
+    died = world.escalate(world.customer()["conversation_sid"], attributes={"topic": "ladder"})
+    world.advance(400)  # its minute is up, and five minutes later the task is gone
+    world.fault(DOWN, status=503, when="before", times=1)
+    never = world.escalate(world.customer()["conversation_sid"])
+    _turn_until_made(world, never["id"])
+    world.turn_while(lambda: world.invite(died["id"])["state"] == "requested")
+    assert world.invite(died["id"])["task_sid"]
+    assert world.judge()["double_invited"] == []

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from service.metrics.families import PREFIX, REGISTRY
 from service.model import State
 from tests.conftest import sid
 from tests.flow.world import World
@@ -40,6 +41,19 @@ def test_app_with_key_is_served(world: World) -> None:
     assert task["attributes"]["topic"] == "billing"
     assert task["attributes"]["router_invite_id"] == answer["id"]
     assert (task["sid"], task["invite_sid"]) == (answer["task_sid"], answer["invite_sid"])
+
+
+def test_escalation_takes_three_steps_with_the_store(world: World) -> None:
+    first, second = (world.customer()["conversation_sid"] for _ in range(2))
+    world.control("POST", "callbacks", {"lost": True})  # events take steps of their own
+    world.escalate(first)  # opens connections and reads names
+    before = _steps()
+    assert world.escalate(second).status == 201
+    assert _steps() - before == 3
+
+
+def _steps() -> float:
+    return REGISTRY.get_sample_value(f"{PREFIX}store_call_duration_seconds_count") or 0.0
 
 
 def test_secondary_token_is_accepted(world: World) -> None:

@@ -192,7 +192,7 @@ def test_command_tells_what_it_found(world: World) -> None:
 
 
 def test_command_says_why_it_cannot(world: World) -> None:
-    world.fault("GET *", status=429, when="before", times=1)
+    world.fault("GET *", status=429, when="before")
     done = CliRunner().invoke(main, ["resync", "--json"], env=environment(world))
     assert done.exit_code == 1
     assert json.loads(done.stdout)["done"] is False

@@ -25,7 +25,8 @@ def test_every_sample_is_read(payloads_dir: Path) -> None:
         event = parse_taskrouter_form(path.read_bytes().strip())
         assert event is not None, path.name
         assert event.type in path.name
-        assert event.attributes["flexInteractionChannelSid"] == "UO" + "2" * 32
+        if event.type in EVENT_SIGNALS:  # of the others they decide nothing, and are not read
+            assert event.attributes["flexInteractionChannelSid"] == "UO" + "2" * 32
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -3,7 +3,11 @@
 import pytest
 import redis
 
-from service.tracking.idempotency import IdempotencyKeys
+from service.tracking.idempotency import IdempotencyKeys, Met
+from service.tracking.store import Store
+from tests.conftest import sid
+
+CH, KD, UO = sid("CH", 1), sid("KD", 1), sid("UO", 1)
 
 
 @pytest.fixture
@@ -20,6 +24,13 @@ def test_key_is_rebound_by_one(keys: IdempotencyKeys) -> None:
     keys.remember("k", "a|1", keep_s=60)
     assert keys.rebind("k", seen="a|1", value="b|1", keep_s=60) == "b|1"
     assert keys.rebind("k", seen="a|1", value="c|1", keep_s=60) == "b|1"
+
+
+def test_key_and_thread_are_met_together(keys: IdempotencyKeys, store: Store) -> None:
+    assert keys.remember_at("k", "a|1", keep_s=60, sid=CH) == Met("a|1", None, 0)
+    store.learn_thread(CH, KD, UO)
+    store.index("iv_00_x", CH)
+    assert keys.remember_at("k", "b|1", keep_s=60, sid=CH) == Met("a|1", (KD, UO), 1)
 
 
 def test_age_of_a_key_is_told(keys: IdempotencyKeys, client: "redis.Redis") -> None:

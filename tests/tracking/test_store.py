@@ -59,6 +59,29 @@ def test_second_create_changes_nothing(store: Store) -> None:
     assert store.get(invite.id).state is State.PENDING  # type: ignore[union-attr]
 
 
+def test_record_with_an_attempt_has_begun(store: Store) -> None:
+    invite = draft(attempt=1)
+    written = store.create(invite, due_in_s=60)
+    assert store.get(invite.id).sent_at_ms == written.now_ms  # type: ignore[union-attr]
+
+
+def test_confirmed_record_is_found_by_all_its_names(store: Store) -> None:
+    invite = draft()
+    store.create(invite, due_in_s=60)
+    kd, uo, wt = sid("KD", 1), sid("UO", 2), sid("WT", 3)
+    fields = {"interaction_sid": kd, "channel_sid": uo, "conversation_sid": CH, "task_sid": wt}
+    outcome, record = store.confirm(invite.id, due=60, fields=fields)
+    assert outcome.moved
+    assert record == store.get(invite.id)
+    assert (store.id_of_task(wt), store.thread_of(CH), store.conversation_of(uo)) == (invite.id, (kd, uo), CH)
+    assert [one.id for one in store.of_anchor(uo)] == [invite.id]
+
+
+def test_lost_record_is_not_confirmed(store: Store) -> None:
+    outcome, record = store.confirm(draft().id, due=60, fields={"task_sid": sid("WT", 3)})
+    assert (outcome.word, record) == ("missing", None)
+
+
 def test_event_counts_once(store: Store) -> None:
     invite = draft()
     store.create(invite, due_in_s=60)

@@ -19,6 +19,9 @@ end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'created_at_ms', now, unpack(ARGV, 5))
 state = redis.call('HGET', KEYS[1], 'state')
 redis.call('HSET', KEYS[1], 'log', string.format('%.0f %s asked', now, state))
+if redis.call('HGET', KEYS[1], 'attempt') == '1' then -- whoever writes it makes the first attempt at once
+  redis.call('HSET', KEYS[1], 'sent_at_ms', now)
+end
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], now, ARGV[1])
 redis.call('ZADD', KEYS[4], ARGV[3] * 1e13 + now, ARGV[1])

@@ -12,7 +12,8 @@
 -- ARGV[6] guarded      that value
 -- ARGV[7] what         the history's words for this move; "" where it is not worth a line
 -- ARGV[8..] field, value, ...
--- Returns {word, state, now}: "moved" | "ignored" | "duplicate" | "guarded" | "missing"
+-- Returns {word, state, now, first}: "moved" | "ignored" | "duplicate" | "guarded" | "missing"; first is 1 for the move
+-- that gives the guard's field its value
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local seen = redis.call('HMGET', KEYS[1], 'state', 'id', 'created_at_ms', 'log')
@@ -20,11 +21,9 @@ local state, id, created, log = seen[1], seen[2], seen[3], seen[4] or ''
 if not state then
   return {'missing', '', now}
 end
-if ARGV[5] ~= '' then
-  local held = redis.call('HGET', KEYS[1], ARGV[5])
-  if held and held ~= '' and held ~= ARGV[6] then
-    return {'guarded', state, now}
-  end
+local held = ARGV[5] ~= '' and redis.call('HGET', KEYS[1], ARGV[5]) or ''
+if held ~= '' and held ~= ARGV[6] then
+  return {'guarded', state, now}
 end
 if ARGV[4] ~= '0' and not redis.call('SET', KEYS[3], 1, 'NX', 'PX', ARGV[4]) then
   return {'duplicate', state, now}
@@ -47,4 +46,4 @@ if ARGV[2] == 'none' then
 elseif ARGV[2] ~= 'keep' then
   redis.call('ZADD', KEYS[2], now + ARGV[2], id)
 end
-return {'moved', to, now}
+return {'moved', to, now, ARGV[5] ~= '' and held == '' and 1 or 0}
