@@ -3,6 +3,7 @@
 import hashlib
 import random
 import threading
+import time
 from urllib.parse import urlencode
 
 from tests.flow.world import sign
@@ -16,6 +17,8 @@ RATES = (50, 200)
 BESIDE = 10.0  # escalations a second that wait for Twilio meanwhile
 KNOWN = 40  # invites that the events are about
 CONNECTIONS = 64
+HELD_BACK_S = 90.0
+IN_A_ROW = 10  # escalations made at once: each may have come to another worker
 TROUBLE: dict[str, dict[str, object] | None] = {
     "well": None,
     "away (503)": {"status": 503, "when": "before"},
@@ -44,11 +47,23 @@ def _acks(rig: Rig, tasks: list[str], state: str, rate: int, for_s: int) -> Tall
     answers = offer(Plan(rig.house.url, CONNECTIONS, 30.0, _events(rig, tasks, rate, for_s)))
     thread.join()
     rig.mend()
+    _await_calls(rig)
     tally.answers(answers, "acks")
     tally.answers(beside, "escalations beside")
     tally.promise(all(one.status == 204 for one in answers), "an event was not acknowledged")
     tally.promise(all(one.status in (200, 201, 202) for one in beside), "an escalation was not taken")
     return tally
+
+
+def _await_calls(rig: Rig) -> None:
+    """Until calls are held back by no worker any more, so that the next state begins like the first."""
+    deadline = time.monotonic() + HELD_BACK_S
+    statuses: list[int] = []
+    while statuses[-IN_A_ROW:] != [201] * IN_A_ROW:
+        if time.monotonic() > deadline:
+            raise TimeoutError("calls are held back although Twilio is well")
+        statuses.append(rig.house.escalate(rig.house.customer()).status_code)
+        time.sleep(0.2)
 
 
 def _ask(rig: Rig, conversations: list[str], name: str) -> list[Answer]:

@@ -33,16 +33,26 @@ def wake(town: Town, conversation: str) -> None:
     town.insist(town.ledger.wakes, lambda turn: town.service.post(f"conversations/{conversation}/wake", {}, turn=turn))
 
 
-def wake_all(town: Town) -> None:
-    """Nobody is to rest for ever: what is parked without a timer is woken, by the customer where we do not know it."""
-    for chore in list(town.ledger.chores):
-        if chore.kind != "park" or chore.timed:
-            continue
+def wake_all(town: Town, chores: Sequence[Chore]) -> list[Chore]:
+    """Nobody is to rest for ever: what is parked without a timer is woken, by the customer where we do not know it.
+
+    Returns those that are neither parked nor over yet: they are to be looked at again.
+    """
+    again = []
+    for chore in chores:
         records = [_record(town, one) for one in chore.ids]
         if any(record and record["state"] == "parked" for record in records):
             wake(town, chore.conversation)
         elif None in records:
             _write(town, chore.conversation)
+        if any(record and record["state"] in ("taken", "parked") for record in records):
+            again.append(chore)
+    return again
+
+
+def resting(town: Town) -> list[Chore]:
+    """The parks that have no timer."""
+    return [chore for chore in town.ledger.chores if chore.kind == "park" and not chore.timed]
 
 
 def _record(town: Town, errand_id: str) -> Json | None:

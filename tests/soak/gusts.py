@@ -16,8 +16,7 @@ STORE = "store"
 CREATES, LISTS, ACTS = "POST /v1/Interactions", "GET *", "POST */Channels/*"
 AWAY = "all away"
 OUTAGE = "all away, and all else well"
-HOUR_LATE = "callbacks an hour late"
-AN_HOUR_S = 3600.0
+VERY_LATE = "callbacks very late"
 
 TWILIO: dict[str, dict[str, Any]] = {
     "creates 429": {"match": CREATES, "status": 429, "headers": {"Retry-After": "1"}, "probability": 0.7},

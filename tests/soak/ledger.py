@@ -86,7 +86,7 @@ class Ledger:
         self.chores: list[Chore] = []
         self.wakes: list[Delivery] = []
         self.conversations: dict[str, str] = {}  # CH → topic
-        self.canceled: set[str] = set()  # invites that an app has called off with success
+        self.canceled: set[str] = set()  # invites that an app has asked to be called off
         self.refusals: Counter[str] = Counter()  # status and reason of the 4xx answers
         self.done = 0
 

@@ -150,8 +150,8 @@ class Processes:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def stop(self, name: str) -> None:
-        """SIGTERM, as a rolling restart sends it; kill what has not ended after 25 s, and say so by an error."""
+    def stop(self, name: str) -> bool:
+        """SIGTERM, as a rolling restart sends it. False: it had not ended after 25 s, and was killed."""
         with self._turn:
             process = self._running.pop(name)
         process.terminate()
@@ -159,7 +159,9 @@ class Processes:
             process.wait(timeout=STOP_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            raise
+            process.wait()
+            return False
+        return True
 
     def pause(self, name: str) -> None:
         """SIGSTOP, children included."""

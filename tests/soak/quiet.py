@@ -14,7 +14,8 @@ from service.tracking.records import PARTITIONS, key
 from tests.soak.audit import Accounts
 from tests.soak.audit_errands import Errands
 from tests.soak.calls import Json, Refused
-from tests.soak.errands import wake_all
+from tests.soak.errands import resting, wake_all
+from tests.soak.ledger import Chore
 from tests.soak.people import shift_ends
 
 if TYPE_CHECKING:
@@ -26,22 +27,25 @@ ONE_FAULT_S = 30.0
 BOUND_S = 6 * ONE_FAULT_S
 SETTLED_S = ONE_FAULT_S + 15 + 15 + 10 + 60  # after it: the last fault's cost, two looks, the grace, a timer of 60 s
 A_DAY_S, AN_HOUR_S = 90_000.0, 3600.0
-LOOK_S = 3.0
+LOOK_S, HELD_UP_S = 3.0, 5.0
 READERS = 4
 
 
 def quiet_down(stage: Stage) -> float:
     """Everything comes to its end. How long that took, in seconds."""
     began = time.monotonic()
-    wake_all(stage.town)
+    parks = wake_all(stage.town, resting(stage.town))
     _await(lambda: not shift_ends(stage.town) and not stage.town.service.invites("&state=requested"), SETTLED_S)
+    stage.sandbox.control("POST", "callbacks", {"late_s": HELD_UP_S})  # by Twilio's clock they come a day late
     stage.sandbox.advance(A_DAY_S)
-    _await(lambda: _all_settled(stage), SETTLED_S)
+    stage.sandbox.control("DELETE", "callbacks")
+    _await(lambda: _all_settled(stage, parks), SETTLED_S)
     return time.monotonic() - began
 
 
-def _all_settled(stage: Stage) -> bool:
+def _all_settled(stage: Stage, parks: list[Chore]) -> bool:
     """Whoever is asked meanwhile, as parked conversations are woken, does not come either."""
+    parks[:] = wake_all(stage.town, parks)
     if not _due(stage) and not stage.watch.alone():
         return True
     shift_ends(stage.town)

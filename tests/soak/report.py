@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.soak.acks import read_acks, summed_up
 from tests.soak.audit import PROMISES, Accounts, Finding, excused, forgotten
-from tests.soak.processes import PROBER
+from tests.soak.processes import PROBER, STOP_S
 from tests.soak.story import story
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def verdict(stage: Stage, accounts: Accounts, found: list[Finding], *, took_s: f
     figures = _figures(stage, accounts, broken, took_s=took_s, quiet_s=quiet_s)
     lines = ["", "", *_table(figures)]
     lines += [f"{'  forgotten with the store':<44}{finding.what}" for finding in forgotten(accounts)[:FORGOTTEN]]
-    for conversation in list(dict.fromkeys(finding.conversation for finding in broken))[:STORIES]:
+    lines += [f"BROKEN {one.promise}: {one.what}" for one in broken if not one.conversation]
+    for conversation in list(dict.fromkeys(one.conversation for one in broken if one.conversation))[:STORIES]:
         its = [one for one in broken if one.conversation == conversation]
         lines += story(
             accounts,
@@ -81,6 +82,7 @@ def _figures(stage: Stage, accounts: Accounts, broken: Sequence[Finding], *, too
         "acks_ms": {one.about: asdict(one) for one in acks},
         "faults": {name: {"times": times, "seconds": round(spent)} for name, (times, spent) in storm.counts().items()},
         "leaps of clocks in the logs": {LEAPS[seen]: count for seen, count in storm.leaps.items()},
+        f"killed {STOP_S:.0f} s after SIGTERM": Counter(storm.stubborn),
         "memory_mb": {one.kind: asdict(one) for one in stage.gauge.memory()},
     }
 
@@ -148,7 +150,8 @@ def _table(figures: Figures) -> list[str]:
         lines += ["", group.upper(), *(_row(name, value, group) for name, value in figures[group].items())]
     lines += ["", "FAULTS", *(_row(name, f"{one['times']} times, {one['seconds']} s", "") for name, one in
                               figures["faults"].items())]  # fmt: skip
-    return [*lines, _row("leaps of clocks in the logs", figures["leaps of clocks in the logs"], ""), ""]
+    rest = ("leaps of clocks in the logs", f"killed {STOP_S:.0f} s after SIGTERM")
+    return [*lines, *(_row(name, figures[name] or "none", "") for name in rest), ""]
 
 
 def _row(name: str, value: object, group: str) -> str:

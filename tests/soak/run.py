@@ -24,7 +24,7 @@ from tests.soak.watch import Watch
 MOST_CAPACITY = 50
 SLOWEST_PACE_S = 6.0  # per conversation and hand: no run waits longer for its people than this allows
 PEOPLE_PATIENCE_S = 300.0
-SHORT = 2000  # conversations
+SHORT = 5000  # conversations
 RESERVE_S = 420.0  # of the minutes that a run may take, for becoming quiet and comparing
 LEAST_PLAY_S = 60.0
 
