@@ -239,7 +239,8 @@ def keys() -> None:
     "scopes",
     multiple=True,
     required=True,
-    help="escalate, transfer, invites:read, invites:cancel, decide, metrics or *; may be given again.",
+    help="escalate, transfer, invites:read, invites:cancel, conversations:act, conversations:read, decide, metrics "
+    "or *; may be given again.",
 )
 @faults_shown
 def keys_new(name: str, scopes: tuple[str, ...]) -> None:

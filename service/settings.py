@@ -163,7 +163,9 @@ class Settings(BaseModel):
     log_level: LogLevels = Field(
         "INFO", description="Least level that is logged; for parts after it: `INFO,service.reconcile=DEBUG`"
     )
-    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people")
+    log_format: Literal["json", "console"] = Field(
+        "json", description="`json`: one object a line; `console`: text for people"
+    )
     host: str = Field("127.0.0.1", min_length=1, description="Address the web process listens on")
     port: int = Field(8080, ge=1, le=65_535, description="Port the web process listens on")
     web_threads: int = Field(32, ge=2, le=512, description="Requests that one worker process of web handles at once")

@@ -2,10 +2,12 @@
 
 from hashlib import sha256
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.cli import keys_new
 from service.errors import ConfigurationError, ForbiddenError, UnauthorizedError
 from service.intake.keys import SCOPES, authenticate, generate_key, parse_keys, require
 
@@ -152,3 +154,9 @@ def test_each_scope_opens_only_itself(scope: str) -> None:
 def test_impossible_key_is_not_made(name: str, scopes: tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError):
         generate_key(name, scopes)
+
+
+def test_help_names_every_scope() -> None:
+    told = next(one for one in keys_new.params if one.name == "scopes")
+    assert isinstance(told, click.Option)
+    assert [scope for scope in SCOPES if scope not in str(told.help)] == []
