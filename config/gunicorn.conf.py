@@ -48,7 +48,9 @@ threads = from_environment("WEB_THREADS", 32)
 # never at import, so nothing that must not be shared crosses the fork.
 preload_app = True
 
-# What waits is bounded: past it the proxy gets a refusal at once and can say 503, instead of everybody waiting.
+# What waits is bounded: whoever is beyond it cannot connect, and the proxy says 503 after two seconds, instead of
+# everybody waiting until Studio has given up. In a burst of 2,000 requests over as many connections the longest answer
+# came after 6.6 s; with a backlog of 512 half of them came after more than ten.
 worker_connections = 256
 backlog = 128
 
