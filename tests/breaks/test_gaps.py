@@ -71,8 +71,9 @@ def test_lapse_before_the_emptying_is_judged(world: World) -> None:
     assert world.judge()["orphaned"] == []
 
 
-def test_channel_stays_while_an_invite_is_in_doubt(world: World) -> None:
+def test_channel_stays_while_an_invite_is_in_doubt(build: Build) -> None:
     """Nothing came of the create, but that is not known before it has been looked for."""
+    world = build(REQUEST_BUDGET_S="2")
     first = served(world)
     world.control("POST", "callbacks", {"lost": True})
     world.fault("POST */Invites", reset=True, when="before")

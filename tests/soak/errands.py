@@ -43,7 +43,7 @@ def wake_all(town: Town, chores: Sequence[Chore]) -> list[Chore]:
         records = [_record(town, one) for one in chore.ids]
         if any(record and record["state"] == "parked" for record in records):
             wake(town, chore.conversation)
-        elif None in records:
+        elif None in records and _is_marked(town, chore.conversation):
             _write(town, chore.conversation)
         if any(record and record["state"] in ("taken", "parked") for record in records):
             again.append(chore)
@@ -62,6 +62,11 @@ def _record(town: Town, errand_id: str) -> Json | None:
         except requests.RequestException:
             town.stopped.wait(1)
     return None
+
+
+def _is_marked(town: Town, conversation: str) -> bool:
+    """It is still parked, by what the service has left at Twilio."""
+    return "router_parked" in town.sandbox.conversation(conversation)["attributes"]
 
 
 def _write(town: Town, conversation: str) -> None:
