@@ -17,10 +17,10 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 PURE := tests/rules tests/reconcile tests/intake
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint soak bench lock clean
+.PHONY: help run test lint soak breaks overload bench lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/runtime.stamp ## start everything: store, local Twilio, web and reconciler (127.0.0.1:8080 and :8090)
 	@exec $(BIN)/flex-router run
@@ -41,8 +41,14 @@ lint: $(VENV)/dev.stamp ## style, types, import directions, Dockerfile, compose 
 	$(BIN)/flex-router rules lint
 	$(BIN)/flex-router rules test >/dev/null
 
-soak: $(VENV)/dev.stamp ## the tests that take minutes: fifty kills, and a storm of faults (SOAK=10000 SEED=1 for a long one)
-	@$(BIN)/pytest -m soak -n0 -s --timeout 1800
+soak: $(VENV)/dev.stamp ## the tests that take minutes to an hour: kills, stories, storms (SOAK=10000: half an hour more)
+	@$(BIN)/pytest -m soak -n0 -s --timeout 3000
+
+breaks: $(VENV)/dev.stamp ## break every promise in a copy, one line at a time: a named test must notice
+	@$(BIN)/python -m tests.breaks
+
+overload: $(VENV)/dev.stamp ## a flood, an outage's backlog, a restart with 10,000 open invites: what becomes of them
+	@$(BIN)/python -m tests.overload
 
 bench: $(VENV)/dev.stamp ## measure speed and memory on this machine
 	@$(BIN)/python -m tests.bench
