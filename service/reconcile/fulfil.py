@@ -68,12 +68,10 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False, begun
     try:
         made = _create(parts, invite, route)
     except TwilioUnavailableError as error:
-        tries, wait = invite.attempt + 1, min(2.0 ** min(invite.attempt, 10), LONGEST_WAIT_S)
-        if isinstance(
-            error, HeldBackError
-        ):  # no call was begun, so this is no try: the next is soon after Twilio's return
-            tries, wait = invite.attempt, 0
-        wait = max(error.retry_after_s or 0, wait)
+        called = not isinstance(error, HeldBackError)  # else it was no try: the next is soon after Twilio's return
+        tries = invite.attempt + called
+        backoff = min(2.0 ** min(invite.attempt, 10), LONGEST_WAIT_S) if called else 0
+        wait = max(error.retry_after_s or 0, backoff)
         fields = {"sent_at_ms": "", "attempt": str(tries), "trouble": error.detail}
         parts.store.touch(invite.id, State.REQUESTED, due=wait, fields=fields)
         log.warning("invite.waits", invite=invite.id, why=error.detail, again_in_s=wait)
