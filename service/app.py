@@ -162,7 +162,7 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
         gateway=Gateway(twilio, settings.twilio_workspace_sid),
         conversations=Conversations(twilio),
         taskrouter=taskrouter,
-        made_tasks=MadeTasks(taskrouter, store),
+        made_tasks=MadeTasks(taskrouter),
         pace=Pace(settings.close_grace_s, settings.look_every_s),
         settle_s=settings.settle_s,
         lease_s=lease_s,

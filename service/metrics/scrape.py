@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -22,6 +23,15 @@ class Reading:
 
 
 Read = Callable[[], Iterable[Reading]]
+
+
+class _Workers(MultiProcessCollector):
+    """A worker that has just started makes a file and then sets its size: until then there is nothing to read in it,
+    and prometheus_client would fail the whole scrape."""
+
+    def collect(self) -> Iterable[Metric]:
+        begun = [str(file) for file in Path(self._path).glob("*.db") if file.stat().st_size]
+        return self.merge(begun)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Readings(Collector):
@@ -47,7 +57,7 @@ def exposition(read: Read, *, accept: str = "", directory: str | None = None) ->
     """
     registry = CollectorRegistry()
     if directory:
-        MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]
+        _Workers(registry, path=directory)  # type: ignore[no-untyped-call]
     else:
         registry.register(REGISTRY)
     registry.register(_Readings(read))

@@ -163,7 +163,7 @@ def _find_event(parts: Parts, invite: Invite, *, now_ms: int) -> Made | None:
     sent_ms = invite.sent_at_ms or now_ms
     settled_ms = sent_ms + int(parts.settle_s * 1000)
     seen_ms = settled_ms if now_ms >= settled_ms else now_ms - int(EVENTS_READ_S * 1000)
-    made = parts.made_tasks.find(invite.id, from_ms=sent_ms, seen_ms=seen_ms)
+    made = parts.made_tasks.find(invite.id, from_ms=sent_ms, seen_ms=seen_ms, now_ms=now_ms)
     return _made_of(made.task_sid, made.thread) if made else None
 
 

@@ -13,7 +13,6 @@ from service.errors import TwilioUnavailableError
 from service.flex.deadline import seconds_left
 from service.flex.taskrouter import TaskRouter
 from service.model import Thread
-from service.tracking.store import Store
 
 WAIT_S = 3.0  # for a reading that others may have begun; whoever has waited in vain comes again
 AGAIN_S = 2
@@ -35,7 +34,6 @@ class MadeTasks:
     """One per process; safe to share between threads. Reads in a thread of its own: no budget of a caller cuts it."""
 
     taskrouter: TaskRouter
-    store: Store
     _found: dict[str, MadeTask] = field(default_factory=dict)
     _from_ms: int = 0  # what is known begins here, by the store's clock
     _whole_ms: int = 0  # when everything was last read anew
@@ -45,10 +43,11 @@ class MadeTasks:
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="made-tasks"))
 
-    def find(self, invite_id: str, *, from_ms: int, seen_ms: int) -> MadeTask | None:
+    def find(self, invite_id: str, *, from_ms: int, seen_ms: int, now_ms: int) -> MadeTask | None:
         """The task of an invite whose create was begun at ``from_ms``; None if the events know of none.
 
-        That is believed of a reading that was begun at ``seen_ms`` or later (both epoch ms by the store's clock).
+        That is believed of a reading that was begun at ``seen_ms`` or later. All are epoch ms by the store's clock, and
+        ``now_ms`` is not after the call: a reading may have begun later than it is said to have, never earlier.
         Raises TwilioUnavailableError while there is no such reading yet, or the fault that has ended it.
         """
         for _ in range(2):  # the reading under way may have begun too early
@@ -58,7 +57,7 @@ class MadeTasks:
                 if self._from_ms <= from_ms and self._begun_ms >= seen_ms:
                     return None
                 if self._reading is None or self._reading.done():
-                    self._reading = self._pool.submit(self._read, from_ms)
+                    self._reading = self._pool.submit(self._read, from_ms, now_ms)
                 reading = self._reading
             try:
                 reading.result(timeout=max(0.0, min(WAIT_S, seconds_left())))
@@ -66,8 +65,7 @@ class MadeTasks:
                 break
         raise TwilioUnavailableError("the events of the last minutes are still being read", retry_after_s=AGAIN_S)
 
-    def _read(self, from_ms: int) -> None:
-        begun_ms = self.store.now_ms()
+    def _read(self, from_ms: int, begun_ms: int) -> None:
         anew = from_ms < self._from_ms or begun_ms - self._whole_ms > LONGEST_MS or self._newest_ms is None
         if anew:
             minutes = CLOCKS_APART_MINUTES + max(0, begun_ms - from_ms) // 60_000
@@ -83,6 +81,6 @@ class MadeTasks:
                 found[ours] = MadeTask(event.task_sid, Thread.of(event.attributes))
         with self._turn:
             self._found = found if anew else self._found | found
-            self._newest_ms, self._begun_ms = newest_ms, begun_ms
+            self._newest_ms, self._begun_ms = newest_ms, max(self._begun_ms, begun_ms)
             if anew:
                 self._from_ms, self._whole_ms = from_ms, begun_ms

@@ -61,7 +61,7 @@ class Server:
                 answer = requests.get(self.url + path, timeout=10, headers={"Connection": "close"})
                 assert answer.status_code == 200, answer.text
                 return answer
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):  # killed while answering
                 assert time.monotonic() < deadline, "gunicorn does not answer"
                 time.sleep(0.02)
 
@@ -186,6 +186,13 @@ def test_scrapes_never_go_back_while_workers_die(server: Server) -> None:
             thread.join()
     assert len(seen) > 3
     assert seen == sorted(seen)
+
+
+def test_file_that_a_worker_has_just_made_stops_no_scrape(server: Server) -> None:
+    server.count_one()
+    directory = next(server.memory.glob(f"{PREFIX}*"))
+    (directory / "counter_9.db").touch()
+    assert server.counted() == 1
 
 
 def test_stopped_server_leaves_no_directory(server: Server) -> None:
