@@ -12,7 +12,7 @@ from service.console.office import Office
 from service.console.pages import console
 from service.console.reach import Reach
 from service.errors import ConfigurationError, RouterError
-from service.flex.client import flex_tokens, twilio_client
+from service.flex.client import flex_tokens, http_client, twilio_client
 from service.flex.conversations import Conversations
 from service.flex.gateway import Gateway
 from service.flex.statistics import Statistics
@@ -51,6 +51,7 @@ from service.tracking.errands import Errands
 from service.tracking.figures import Figures
 from service.tracking.hours import Hours
 from service.tracking.idempotency import IdempotencyKeys
+from service.tracking.marks import Marks
 from service.tracking.notes import Notes
 from service.tracking.openings import Openings
 from service.tracking.store import Store
@@ -147,7 +148,8 @@ def _aliases(settings: Settings) -> Aliases | None:
 def parts_of(settings: Settings, *, lease_s: float) -> Parts:
     """What works with the store and with Twilio. Connects to nothing yet."""
     client = connect(settings.redis_url)
-    twilio = twilio_client(settings)
+    http = http_client(settings)
+    twilio = twilio_client(settings, http)
     store = Store(client, keep_s=settings.idempotency_window_s)
     taskrouter = TaskRouter(twilio, settings.twilio_workspace_sid)
     return Parts(
@@ -155,6 +157,7 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
         errands=Errands(client, keep_s=settings.idempotency_window_s),
         keys=IdempotencyKeys(client),
         notes=Notes(client),
+        marks=Marks(client),
         census=Census(client),
         figures=Figures(client),
         hours=Hours(client),
@@ -162,6 +165,7 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
         gateway=Gateway(twilio, settings.twilio_workspace_sid),
         conversations=Conversations(twilio),
         taskrouter=taskrouter,
+        http=http,
         made_tasks=MadeTasks(taskrouter),
         pace=Pace(settings.close_grace_s, settings.look_every_s),
         settle_s=settings.settle_s,

@@ -61,7 +61,10 @@ def level_of(found: list[Finding]) -> str:
 
 def _processes(house: House, counted: Counted) -> Iterator[Finding]:
     silent_s = counted.catch_up_age_s
-    if counted.lag_s > LONG_LAG_S:
+    if counted.lag_s > LONG_LAG_S and house.twilio_fault:
+        text = f"{many(counted.due, 'record waits', 'records wait')} for Twilio, the longest for {span(counted.lag_s)}."
+        yield Finding(TROUBLE, text, "What is due is worked off as soon as it answers; there is nothing to press.")
+    elif counted.lag_s > LONG_LAG_S:
         text = (
             f"Nobody works on what is due: {many(counted.due, 'record')} wait, the longest for {span(counted.lag_s)}."
         )

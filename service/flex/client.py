@@ -9,8 +9,13 @@ from service.flex.tokens import MOST_CHECKS, FlexTokens
 from service.settings import Settings
 
 
-def twilio_client(settings: Settings) -> Client:
-    """An SDK client on our own HTTP client. Make it after a fork: its connections must not be shared."""
+def http_client(settings: Settings) -> BoundedHttpClient:
+    """What all calls of one process go through. Make it after a fork: its connections must not be shared."""
+    return BoundedHttpClient(base_url=settings.twilio_base_url, connections=settings.twilio_concurrency)
+
+
+def twilio_client(settings: Settings, http: BoundedHttpClient | None = None) -> Client:
+    """An SDK client on our own HTTP client: ``http``, or one of its own."""
     logging.getLogger("twilio.http_client").setLevel(logging.WARNING)  # at INFO it prints parameters
     user, password = settings.twilio_login
     return Client(  # type: ignore[no-untyped-call]  # the SDK's constructor is not annotated
@@ -19,7 +24,7 @@ def twilio_client(settings: Settings) -> Client:
         settings.twilio_account_sid,
         region=settings.twilio_region,
         edge=settings.twilio_edge,
-        http_client=BoundedHttpClient(base_url=settings.twilio_base_url, connections=settings.twilio_concurrency),
+        http_client=http or http_client(settings),
     )
 
 

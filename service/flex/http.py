@@ -19,7 +19,7 @@ from twilio.http import HttpClient
 from twilio.http.response import Response
 
 from service.errors import TwilioAmbiguousError, TwilioUnavailableError
-from service.flex.breaker import Breaker
+from service.flex.breaker import Breaker, HeldBackError
 from service.flex.calls import watched
 from service.flex.deadline import budget, seconds_left
 from service.flex.wire import CONNECT_S, pool_manager
@@ -47,6 +47,7 @@ class BoundedHttpClient(HttpClient):
         self._pool = pool_manager(connections)
         self._slots = threading.BoundedSemaphore(connections)
         self.breakers: dict[str, Breaker] = {}
+        self.held_in_a_row = 0  # calls that were held back since the last answer of whichever host
 
     def request(
         self,
@@ -87,7 +88,11 @@ class BoundedHttpClient(HttpClient):
         """Let the host's breaker decide on the call, and hear what came of it."""
         host = urlsplit(uri).hostname or ""
         breaker = self.breakers.setdefault(host, Breaker(host))
-        probe = breaker.admit()
+        try:
+            probe = breaker.admit()
+        except HeldBackError:
+            self.held_in_a_row += 1
+            raise
         fair = seconds_left() >= FAIR_S
         try:
             answered = send()
@@ -104,6 +109,7 @@ class BoundedHttpClient(HttpClient):
             breaker.failed(probe=probe)
         else:
             breaker.worked()
+            self.held_in_a_row = 0
         return answered
 
     def _send(self, method: str, url: str, body: str | None, headers: dict[str, str]) -> Answered:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from service.errors import RouterError
+from service.errors import RouterError, StoreUnavailableError
 from service.metrics import record
 from service.reconcile.parts import Parts
 from service.reconcile.replay import A_DAY_MINUTES, MOST_MINUTES, Heard, replay
@@ -44,10 +44,12 @@ def catch_up(parts: Parts, *, every_s: float, stopping: Callable[[], bool] = lam
 
 def _hear_all(parts: Parts, stopping: Callable[[], bool]) -> Heard:
     now_ms = parts.store.now_ms()
-    forgotten = notice(parts, now_ms)
+    beats = parts.marks.read()
+    forgotten = notice(parts.marks, beats, now_ms)
     if forgotten:
         log.warning("store.forgot", why=forgotten)
         parts.notes.want_resync(forgotten)  # before the marks that would hide it
+        beats = parts.marks.begin_anew(beats)
     cursor = parts.notes.read_cursor()
     if cursor is None or forgotten:
         heard = replay(parts, minutes=_minutes_back(cursor, now_ms), stopping=stopping)
@@ -56,9 +58,10 @@ def _hear_all(parts: Parts, stopping: Callable[[], bool]) -> Heard:
         since = datetime.fromtimestamp((cursor - OVERLAP_MS) / 1000, tz=UTC)
         heard = replay(parts, since=since, stopping=stopping)
     took_ms = parts.store.now_ms() - now_ms  # what came while the types were read, one by one, is read again
+    if not parts.marks.renew(now_ms, beats):
+        raise StoreUnavailableError("the store has forgotten something while the events were read")
     parts.notes.write_cursor(max(cursor, (heard.newest_ms or cursor) - took_ms))
     parts.census.caught_up(now_ms)
-    parts.notes.write_beats(now_ms)
     return heard
 
 

@@ -4,6 +4,7 @@ The intent is in the store before the call and says when a call was begun. An an
 Twilio, by our id in the task's attributes; only what is surely not there after ``settle_s`` is asked for again.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -74,7 +75,8 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False, begun
         wait = max(error.retry_after_s or 0, backoff)
         fields = {"sent_at_ms": "", "attempt": str(tries), "trouble": error.detail}
         parts.store.touch(invite.id, State.REQUESTED, due=wait, fields=fields)
-        log.warning("invite.waits", invite=invite.id, why=error.detail, again_in_s=wait)
+        level = logging.WARNING if called else logging.DEBUG
+        log.log(level, "invite.waits", invite=invite.id, why=error.detail, again_in_s=wait)
     except TwilioAmbiguousError as error:
         parts.store.touch(invite.id, State.REQUESTED, due=FIRST_LOOK_S, fields={"trouble": error.detail})
         log.warning("invite.ambiguous", invite=invite.id, why=error.detail)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from service.errors import RouterError
+from service.flex.breaker import HeldBackError
 from service.flex.http import budget
 from service.metrics import record
 from service.model import Invite, State
@@ -65,7 +66,7 @@ class Reconciler:
                 log.warning("reconcile.waits", why=error.detail)
                 stop.wait(1.0)
                 continue
-            if not busy:
+            if not busy or self._twilio_is_away():
                 self._rest(stop)
         self._stopping.set()
         self._pool.shutdown(wait=True)
@@ -77,9 +78,11 @@ class Reconciler:
         refresh_rules(self.book, time.time_ns() // 1_000_000)
         started = 0
         due = self.parts.store.due_partitions()
+        if self._twilio_is_away():  # what is due stays due: it is worked off as soon as a probe is answered
+            due = due[:1]
         share = max(1, self.workers // max(1, len(due)))  # a backlog in one partition must not make the others wait
         for partition in due:
-            free = self._take_free(share)
+            free = self._take_free(1 if self._twilio_is_away() else share)
             if not free:
                 break
             try:
@@ -92,6 +95,10 @@ class Reconciler:
                 self._pool.submit(self._work_and_free, invite_id, now_ms)
             started += len(ids)
         return started
+
+    def _twilio_is_away(self) -> bool:
+        """True while all that is begun ends at a breaker: to postpone it all, again and again, would help nobody."""
+        return self.parts.http.held_in_a_row >= self.workers
 
     def _rest(self, stop: threading.Event) -> None:
         """Nothing is due, or all hands are full; then the next turn begins soon after the first of them is free."""
@@ -192,14 +199,19 @@ def work(parts: Parts, book: Rulebook, invite_id: str, *, now_ms: int) -> None:
         ):  # of a create, fulfil itself knows whether it is over
             _forget_trouble(parts, invite_id)
     except RouterError as error:
-        level = logging.WARNING if error.retryable else logging.ERROR
-        log.log(level, "work.postponed", invite=invite_id, why=error.detail)
+        log.log(_level(error), "work.postponed", invite=invite_id, why=error.detail)
         record.work_failed("postponed")
         _postpone(parts, invite_id, error)
     except Exception:
         # a record that this code cannot handle must not stop the others; its lease brings it back
         record.work_failed("broken")
         log.exception("work.broken", invite=invite_id)
+
+
+def _level(error: RouterError) -> int:
+    if isinstance(error, HeldBackError):
+        return logging.DEBUG  # the breaker has told, once for all
+    return logging.WARNING if error.retryable else logging.ERROR
 
 
 def _handle(parts: Parts, book: Rulebook, invite: Invite, now_ms: int) -> None:

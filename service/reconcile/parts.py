@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.flex.conversations import Conversations
 from service.flex.gateway import Gateway
+from service.flex.http import BoundedHttpClient
 from service.flex.statistics import Statistics
 from service.flex.taskrouter import TaskRouter
 from service.reconcile.made_tasks import MadeTasks
@@ -13,6 +14,7 @@ from service.tracking.errands import Errands
 from service.tracking.figures import Figures
 from service.tracking.hours import Hours
 from service.tracking.idempotency import IdempotencyKeys
+from service.tracking.marks import Marks
 from service.tracking.notes import Notes
 from service.tracking.store import Store
 
@@ -25,6 +27,7 @@ class Parts:
     errands: Errands
     keys: IdempotencyKeys
     notes: Notes
+    marks: Marks
     census: Census
     figures: Figures
     hours: Hours
@@ -32,6 +35,7 @@ class Parts:
     gateway: Gateway
     conversations: Conversations
     taskrouter: TaskRouter
+    http: BoundedHttpClient
     made_tasks: MadeTasks
     pace: Pace
     settle_s: float = 20.0  # how long a create without an answer is looked for

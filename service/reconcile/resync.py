@@ -22,6 +22,7 @@ from service.model import Invite, Kind, State
 from service.reconcile.parts import Parts
 from service.reconcile.replay import A_DAY_MINUTES, replay
 from service.tracking.arrival import adopt_task
+from service.tracking.marks import Beats, Marks
 from service.tracking.store import Store
 
 log = structlog.stdlib.get_logger("service.resync")
@@ -50,15 +51,16 @@ class Tally:
 Tell = Callable[[Tally], None]
 
 
-def notice(parts: Parts, now_ms: int) -> str | None:
+def notice(marks: Marks, beats: Beats, now_ms: int) -> str | None:
     """What the store seems to have forgotten, as a few words; None if nothing. ``now_ms`` is the store's time."""
-    beats = parts.notes.read_beats()
     known = [beat for beat in beats if beat is not None]
-    seen, parts.notes.newest_beat = parts.notes.newest_beat, max([parts.notes.newest_beat, *known])
+    seen, marks.newest_beat = marks.newest_beat, max([marks.newest_beat, *known])
     if not known:
         return "the store is empty"
     if len(known) < len(beats):
         return f"{len(beats) - len(known)} of {len(beats)} partitions are empty"
+    if min(known) < 0:
+        return "what was forgotten has not been made up for yet"
     if min(known) + APART_MS < max(known) or min(known) + APART_MS < seen:
         return "the store was set back"
     return "no catch-up for a long time" if min(known) + AWAY_MS < now_ms else None

@@ -1,10 +1,7 @@
-"""What the processes remember together besides invites: whose turn the catch-up is, how far it came, the names, and
-by what to tell that the store has forgotten something.
+"""What the processes remember together besides invites: whose turn the catch-up is, how far it came, the names.
 
-    flex:{NN}:beat          when the catch-up last came to its end (epoch ms by Redis' clock), in every partition: one
-                            that lacks it, or has an older one than another, has lost what was in it
-    flex:{00}:resync        why open invites are to be looked for at Twilio; gone once all are known again
-    flex:{00}:resync-not    set of live tasks that are none of Flex's: they are not asked for again
+flex:{00}:resync        why open invites are to be looked for at Twilio; gone once all are known again
+flex:{00}:resync-not    set of live tasks that are none of Flex's: they are not asked for again
 """
 
 import json
@@ -12,7 +9,7 @@ import json
 import redis
 
 from service.tracking.connection import store_faults
-from service.tracking.records import PARTITIONS, key
+from service.tracking.records import key
 
 _CURSOR = key(0, "catchup")
 _TURN = key(0, "catchup-turn")
@@ -29,7 +26,6 @@ class Notes:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis = client
-        self.newest_beat = 0  # that this process has seen: an older one later on means that the store was set back
 
     def take_turn(self, every_s: float) -> bool:
         """True for one caller every ``every_s`` seconds, over all processes."""
@@ -51,23 +47,6 @@ class Notes:
         """Remember how far the Events API has been read."""
         with store_faults():
             self._redis.set(_CURSOR, at_ms)
-
-    def read_beats(self) -> list[int | None]:
-        """Of each partition, when the catch-up last came to its end (epoch ms); None where nothing is remembered."""
-        with store_faults():
-            pipe = self._redis.pipeline(transaction=False)
-            for partition in range(PARTITIONS):
-                pipe.get(key(partition, "beat"))
-            return [int(beat) if beat else None for beat in pipe.execute()]
-
-    def write_beats(self, now_ms: int) -> None:
-        """The catch-up has come to its end; ``now_ms`` is Redis' time."""
-        with store_faults():
-            pipe = self._redis.pipeline(transaction=False)
-            for partition in range(PARTITIONS):
-                pipe.set(key(partition, "beat"), now_ms)
-            pipe.execute()
-        self.newest_beat = max(self.newest_beat, now_ms)
 
     def want_resync(self, why: str) -> None:
         """Live tasks are to be listed and taken up until ``resync_done``; whoever has the turn does some of it."""

@@ -1,7 +1,9 @@
 """Twilio is away for a while: who asks is answered at once, and all that was asked for is made once it is back."""
 
+import threading
 import time
 
+from service.model import State
 from tests.flow.world import World
 
 DOWN = "POST /v1/Interactions"
@@ -80,3 +82,42 @@ def test_task_that_died_before_its_answer_came_is_found_in_the_events(world: Wor
     world.turn_while(lambda: world.invite(died["id"])["state"] == "requested")
     assert world.invite(died["id"])["task_sid"]
     assert world.judge()["double_invited"] == []
+
+
+def test_due_work_is_left_alone_while_nothing_answers(world: World) -> None:
+    """To postpone a whole backlog again and again would cost more than working it off; once Twilio is back, all of it
+    is done at once."""
+    made = [str(world.escalate(world.customer()["conversation_sid"])["id"]) for _ in range(60)]
+    store, reconciler = world.reconciler.parts.store, world.reconciler
+    world.fault("GET *", when="before", status=503)
+    _make_due(world, made)
+    world.turn_while(lambda: reconciler.parts.http.held_in_a_row < reconciler.workers and _make_due(world, made))
+    _make_due(world, made)
+    taken = 0
+    for _ in range(10):
+        taken += reconciler.step()
+        reconciler.drain()
+    assert taken <= 10
+    world.control("DELETE", "faults")
+    stop = threading.Event()
+    loop = threading.Thread(target=reconciler.run, args=(stop,))
+    loop.start()
+    deadline = time.monotonic() + 45
+    while any(_due_ms(world, one) <= store.now_ms() for one in made) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    stop.set()
+    loop.join()
+    looked_at = [one for one in store.get_many(made) if not one.trouble]  # the others were postponed
+    assert len(looked_at) > len(made) / 2
+
+
+def _make_due(world: World, invite_ids: list[str]) -> bool:
+    for one in invite_ids:
+        world.reconciler.parts.store.touch(one, State.PENDING, due=0)
+    return True
+
+
+def _due_ms(world: World, invite_id: str) -> int:
+    found = world.reconciler.parts.store.get(invite_id)
+    assert found is not None
+    return found.due_ms or 0

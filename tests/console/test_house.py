@@ -24,6 +24,11 @@ CASES = {
     "one waits long": (House(counted(pending=(1, 1200))), BUSY, "1 customer waits, the longest for 20 min."),
     "store away": (House(None, "no connection"), TROUBLE, "The store does not answer"),
     "far behind": (House(counted(due=7, lag_s=80)), TROUBLE, "Nobody works on what is due: 7 records wait"),
+    "far behind as Twilio is": (
+        House(counted(due=7, lag_s=80), twilio_fault="no answer"),
+        TROUBLE,
+        "7 records wait for Twilio",
+    ),
     "a little behind": (House(counted(due=2, lag_s=15)), BUSY, "The reconciler is 15 s behind"),
     "not caught up": (House(counted(caught_s=600)), TROUBLE, "Twilio's events were last read 10 min ago."),
     "slower catch-up": (House(counted(caught_s=600), catch_up_every_s=300), QUIET, "All is quiet"),

@@ -11,10 +11,12 @@ import redis
 from click.testing import CliRunner
 
 from service.cli import main
-from service.errors import TwilioUnavailableError
+from service.errors import StoreUnavailableError, TwilioUnavailableError
 from service.model import Kind
+from service.reconcile.catch_up import catch_up
 from service.reconcile.resync import Tally, known_again, notice, resync, take_up_live_tasks
 from service.tracking.embedded import EmbeddedStore
+from service.tracking.marks import Marks
 from service.tracking.records import PARTITIONS, key, partition_of
 from tests.flow.world import Answer, World
 
@@ -58,16 +60,26 @@ def without(number: int) -> dict[int, int | None]:
         ({}, NOW_MS + 5 * MINUTE_MS, "the store was set back"),
         (dict.fromkeys(range(PARTITIONS), NOW_MS - 20 * MINUTE_MS), 0, "no catch-up for a long time"),
         ({7: NOW_MS - 2}, NOW_MS + 3, None),
+        ({7: -4}, 0, "what was forgotten has not been made up for yet"),
     ],
-    ids=["whole", "emptied", "a part emptied", "a part set back", "all set back", "long away", "a little apart"],
+    ids=[
+        "whole",
+        "emptied",
+        "a part emptied",
+        "a part set back",
+        "all set back",
+        "long away",
+        "a little apart",
+        "being read again",
+    ],
 )
 def test_marks_tell_what_was_forgotten(world: World, changed: dict[int, int | None], seen: int, told: str) -> None:
-    parts = world.reconciler.parts
+    marks = world.reconciler.parts.marks
     for partition in range(PARTITIONS):
         if (beat := changed.get(partition, NOW_MS)) is not None:
             world.redis.set(key(partition, "beat"), beat)
-    parts.notes.newest_beat = seen
-    assert notice(parts, NOW_MS) == told
+    marks.newest_beat = seen
+    assert notice(marks, marks.read(), NOW_MS) == told
 
 
 def test_whole_store_is_not_searched_for(world: World) -> None:
@@ -107,6 +119,49 @@ def test_part_of_the_store_is_found_again(world: World) -> None:
     assert pending(world, invites) == 12
     world.turn()
     assert world.judge()["double_invited"] == []
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a usual reading", "a reading after a loss"])
+def test_store_emptied_while_events_are_read_is_noticed(world: World, known: bool) -> None:
+    """What the reading has heard before is gone with the rest, and what it writes at its end must not hide that."""
+    invites = escalated(world, 3)
+    if known:
+        world.catch_up()
+        world.redis.delete(key(0, "catchup-turn"))
+    emptied: list[bool] = []
+
+    def empty_once() -> bool:
+        if not emptied:
+            emptied.append(world.redis.flushall())
+        return False
+
+    with pytest.raises(StoreUnavailableError):
+        catch_up(world.reconciler.parts, every_s=600, stopping=empty_once)
+    assert emptied
+    world.redis.delete(*(name for name in world.redis.keys("*") if "beat" not in name))  # nothing was heard since
+    world.catch_up()
+    assert pending(world, invites) == 3
+    world.turn()
+    assert world.judge()["double_invited"] == []
+
+
+def test_reading_that_others_have_begun_is_joined(world: World) -> None:
+    """Two processes notice one loss: neither undoes the other's reading, however long each takes."""
+    marks, other = world.reconciler.parts.marks, Marks(world.redis)
+    first = marks.begin_anew(marks.read())
+    second = other.begin_anew(other.read())
+    assert marks.renew(NOW_MS, first)
+    assert other.renew(NOW_MS + 5, second)
+    assert set(marks.read()) == {NOW_MS + 5}
+
+
+def test_reading_before_a_loss_does_not_make_up_for_it(world: World) -> None:
+    marks = world.reconciler.parts.marks
+    early = marks.begin_anew(marks.read())
+    world.redis.flushall()
+    late = marks.begin_anew(marks.read())
+    assert not marks.renew(NOW_MS, early)
+    assert marks.renew(NOW_MS, late)
 
 
 def test_store_set_back_learns_what_came_since(world: World) -> None:

@@ -49,7 +49,7 @@ def _body(shape: type[BaseModel], *, without: type[BaseModel] | None = None) -> 
 
 def problems() -> str:
     """Every fault that a caller can be told."""
-    shown = [errors.RouterError, *errors.RouterError.__subclasses__()]
+    shown: list[type[errors.RouterError]] = [errors.RouterError, *errors.RouterError.__subclasses__()]
     kinds = [one for one in shown if one.__module__ == errors.__name__ and one is not errors.ConfigurationError]
     rows = ((str(one.status), f"`/problems/{one.slug}`", one.title) for one in kinds)
     return _table(("status", "type", "title"), iter(sorted(rows)))
