@@ -8,12 +8,11 @@ pages of Event Streams for CloudEvents.
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from hashlib import sha256
 
 from service.errors import BadRequestError
 from service.intake.forms import Pairs, form_pairs
-from service.intake.payloads_json import parse_loosely, read_form, read_json, read_pairs
+from service.intake.payloads_json import check_pairs, parse_loosely, read_form, read_json
 from service.model import TaskEvent, is_sid
 from service.tracking.lifecycle import EVENT_SIGNALS
 
@@ -23,7 +22,13 @@ STREAM_PREFIX = "com.twilio.taskrouter."
 _ABOUT_TASKS = ("task.", "reservation.", "workflow.", "task-queue.")
 _TYPE = re.compile(r"[a-z][a-z.-]{1,62}")
 _DIGITS = re.compile(r"[0-9]{1,16}")
-_WORD_BREAK = re.compile(r"(?<!^)(?=[A-Z])")
+
+# What is read of an event, by its name in Event Streams, and as the callback spells that.
+_NAMES = (
+    "event_type", "sid", "timestamp", "timestamp_ms", "workspace_sid", "task_sid", "reservation_sid", "worker_sid",
+    "task_attributes", "task_channel_unique_name", "task_canceled_reason", "task_completed_reason", "reason",
+)  # fmt: skip
+_SENT_AS = tuple((name, name.title().replace("_", "").encode()) for name in _NAMES)
 
 
 def parse_taskrouter_form(body: bytes, pairs: Pairs | None = None) -> TaskEvent | None:
@@ -33,9 +38,10 @@ def parse_taskrouter_form(body: bytes, pairs: Pairs | None = None) -> TaskEvent 
     anything here, and are empty otherwise. Raises BadRequestError if the event is about a task and lacks what every
     event has, or holds a SID that is none.
     """
-    named: dict[str, object] = {}
-    for name, value in read_pairs(form_pairs(body) if pairs is None else pairs):
-        named.setdefault(_snake(name), value)
+    pairs = form_pairs(body) if pairs is None else pairs
+    check_pairs(pairs)
+    first = dict(reversed(pairs))  # of a name that is given twice
+    named = {name: value.decode() for name, sent in _SENT_AS if (value := first.get(sent)) is not None}
     event_type = named.get("event_type")
     if not isinstance(event_type, str) or not _TYPE.fullmatch(event_type):
         raise BadRequestError("EventType must be the name of an event")
@@ -104,12 +110,6 @@ def _event(event_type: str, named: Mapping[str, object], *, fallback: bytes) -> 
         # of the many events that change nothing here, they are not read: they are most of what an event weighs
         attributes=parse_loosely(named.get("task_attributes")) if event_type in EVENT_SIGNALS else {},
     )
-
-
-@lru_cache(maxsize=256)  # the same few dozen names come with every event
-def _snake(name: str) -> str:
-    """``TaskCanceledReason`` → ``task_canceled_reason``: the callback's names as those of Event Streams."""
-    return _WORD_BREAK.sub("_", name).lower()
 
 
 def _sid(named: Mapping[str, object], name: str, prefix: str) -> str | None:

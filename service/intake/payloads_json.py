@@ -59,17 +59,19 @@ def read_json_object(body: bytes) -> dict[str, object]:
 
 def read_form(body: bytes) -> list[tuple[str, str]]:
     """Names and values of a form, in the order sent, empty values kept. Raises BadRequestError."""
-    return read_pairs(form_pairs(body))
+    pairs = form_pairs(body)
+    check_pairs(pairs)
+    return [(name.decode(), value.decode()) for name, value in pairs]
 
 
-def read_pairs(pairs: Pairs) -> list[tuple[str, str]]:
-    """The same of a form that is in pairs already."""
+def check_pairs(pairs: Pairs) -> None:
+    """Raise BadRequestError for a form with no field, with too many, or with anything that is not UTF-8."""
     if not pairs:
         raise BadRequestError("The body is empty")
     if len(pairs) > MOST_FIELDS:
         raise BadRequestError(f"The body has more than {MOST_FIELDS} fields")
     try:
-        return [(name.decode(), value.decode()) for name, value in pairs]
+        b"\n".join([text for pair in pairs for text in pair]).decode()
     except UnicodeDecodeError:
         raise BadRequestError("The body is not a form in UTF-8") from None
 
@@ -101,8 +103,9 @@ def parse_json(text: str) -> object:
 def parse_loosely(text: object) -> dict[str, object]:
     """The JSON object in a text that others wrote (task attributes of an event); empty where it is none."""
     try:
-        value = json.loads(text) if isinstance(text, str) else text
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        value = _LOOSE.decode(text) if isinstance(text, str) else text
+        if value is text or "\\u" in str(text):  # only an escape can be half of a surrogate pair
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, TypeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
@@ -150,6 +153,9 @@ def _check_depth(value: object) -> None:
         if not level:
             return
     raise ValueError(f"is nested more than {MOST_NESTED} deep")
+
+
+_LOOSE = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _containers(values: Iterable[object]) -> list[dict[str, object] | list[object]]:

@@ -10,6 +10,7 @@ import binascii
 import hmac
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from hashlib import sha1, sha256
 from typing import Protocol
 
@@ -71,15 +72,12 @@ def verify(
     Never raises: what cannot be read was not signed by Twilio.
     """
     try:
-        signed = _signed_texts(url, content_type, body, pairs)
         given = signature.encode("ascii") if isinstance(signature, str) else b""
-        keys = [token.encode() for token in tokens if token]
+        keys = [token.encode() for token in tokens if token] if given else []
+        texts = _signed_texts(url, content_type, body, pairs)
+        return any(hmac.compare_digest(_signature(key, text), given) for text in texts for key in keys)
     except ValueError:  # a text that no encoding takes is one, too
         return False
-    if not given:
-        return False
-    matches = [hmac.compare_digest(_signature(key, text), given) for key in keys for text in signed]
-    return any(matches)
 
 
 def public_url(base: str, path_with_query: bytes | str) -> str:
@@ -98,29 +96,32 @@ def _signature(key: bytes, text: bytes) -> bytes:
     return base64.b64encode(hmac.digest(key, text, sha1))
 
 
-def _signed_texts(url: str, content_type: str | None, body: bytes, pairs: Pairs | None) -> list[bytes]:
+def _signed_texts(url: str, content_type: str | None, body: bytes, pairs: Pairs | None) -> Iterator[bytes]:
     """What may have been signed; nothing if the body is not covered. Raises ValueError on a URL that is none."""
-    parts = _URL.fullmatch(url)
-    if parts is None:
-        raise ValueError("not an http(s) URL")
+    variants, hashes = _read(url)
     media_type = (content_type or "").split(";")[0].strip().lower()
-    hashes = _body_hashes(parts["query"])
     if hashes and not _is_hash_of(hashes, body):
-        return []
+        return
     if media_type == FORM:
         tail = _form_text(form_pairs(body) if pairs is None else pairs)
     elif hashes or (not body and not media_type):
         tail = b""
     else:
-        return []
-    return [variant.encode("utf-8", "surrogateescape") + tail for variant in _variants(parts)]
+        return
+    yield from (variant + tail for variant in variants)
 
 
-def _variants(parts: re.Match[str]) -> Iterator[str]:
-    """The URL with and without its port: Twilio's products differ in which they sign ("Security", notes)."""
+@lru_cache(maxsize=64)  # events come to the same few addresses
+def _read(url: str) -> tuple[list[bytes], list[str]]:
+    """The URL with and without its port: Twilio's products differ in which they sign ("Security", notes). And the
+    hashes of the body that it carries."""
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        raise ValueError("not an http(s) URL")
     port = parts["port"] or ""
-    for variant in dict.fromkeys((port, "", port or _DEFAULT_PORTS[parts["scheme"].lower()])):
-        yield f"{parts['scheme']}://{parts['host']}{variant}{parts['path']}{parts['query']}"
+    ports = dict.fromkeys((port, "", port or _DEFAULT_PORTS[parts["scheme"].lower()]))
+    texts = [f"{parts['scheme']}://{parts['host']}{one}{parts['path']}{parts['query']}" for one in ports]
+    return [text.encode("utf-8", "surrogateescape") for text in texts], _body_hashes(parts["query"])
 
 
 def _body_hashes(query: str) -> list[str]:

@@ -3,6 +3,9 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+
+from prometheus_client import Counter, Histogram
 
 from service.metrics import families as to
 from service.metrics.families import OTHER, Bounded
@@ -17,81 +20,92 @@ _operation = Bounded(60, r"[a-z ]{1,40}")
 _host = Bounded(20, r"[a-z0-9.-]{1,60}")
 _fault = Bounded(40, r"[A-Za-z]{1,60}")
 
+
+@cache
+def _counter(family: Counter, *labels: str) -> Counter:
+    return family.labels(*labels)
+
+
+@cache
+def _histogram(family: Histogram, *labels: str) -> Histogram:
+    return family.labels(*labels)
+
+
 _STATUS_CLASSES = {401: "denied", 403: "denied", 404: "404", 429: "429"}
 
 
 def answered(endpoint: str | None, status: int, seconds: float) -> None:
     """The web process has answered. ``endpoint`` is Flask's name of the address; None where there is none."""
     name = _endpoint(endpoint or "none")
-    to.HTTP.labels(name, str(status)).inc()
-    to.HTTP_S.labels(name).observe(seconds)
+    _counter(to.HTTP, name, str(status)).inc()
+    _histogram(to.HTTP_S, name).observe(seconds)
 
 
 def request_taken(kind: str, rule: str, outcome: str) -> None:
     """A routing request was taken: ``outcome`` is made, seen_before or being_finished."""
-    to.REQUESTS.labels(_word(kind), _rule(rule or NO_RULE), _word(outcome)).inc()
+    _counter(to.REQUESTS, _word(kind), _rule(rule or NO_RULE), _word(outcome)).inc()
 
 
 def problem_told(slug: str) -> None:
     """An answer was a problem."""
-    to.PROBLEMS.labels(_word(slug)).inc()
+    _counter(to.PROBLEMS, _word(slug)).inc()
 
 
 def event_heard(source: str, event_type: str, outcome: str, *, at_ms: int) -> None:
     """An event has come by ``source``: callback, streams or catch_up. ``at_ms``: when it happened, Twilio's clock."""
-    to.EVENTS.labels(source, _word(event_type), _word(outcome)).inc()
+    _counter(to.EVENTS, source, _word(event_type), _word(outcome)).inc()
     if outcome == "moved":
-        to.EVENT_DELAY_S.labels(source).observe(max(0.0, time.time() - at_ms / 1000))
+        _histogram(to.EVENT_DELAY_S, source).observe(max(0.0, time.time() - at_ms / 1000))
 
 
 def event_refused(source: str) -> None:
     """What claimed to be an event had a wrong signature, or none."""
-    to.EVENTS.labels(source, OTHER, "refused").inc()
+    _counter(to.EVENTS, source, OTHER, "refused").inc()
 
 
 def lapsed(reason: str) -> None:
     """An invite has ended with nobody having come: the type of the event that said so, or a word of ours."""
-    to.LAPSES.labels(_word(reason)).inc()
+    _counter(to.LAPSES, _word(reason)).inc()
 
 
 def judged(act: str, reason: str) -> None:
     """A lapsed invite's channel was looked at, and this is the verdict."""
-    to.VERDICTS.labels(_word(act), _reason(reason)).inc()
+    _counter(to.VERDICTS, _word(act), _reason(reason)).inc()
 
 
 def finished(outcome: str, reason: str) -> None:
     """A lapsed invite is done with: closed, released or superseded."""
-    to.FINISHED.labels(_word(outcome), _reason(reason)).inc()
+    _counter(to.FINISHED, _word(outcome), _reason(reason)).inc()
 
 
 @contextmanager
 def piece_of_work(record: str) -> Iterator[None]:
     """Times a piece of due work on a record: an invite or an errand."""
-    with to.WORK_S.labels(record).time():
+    with _histogram(to.WORK_S, record).time():
         yield
 
 
 def work_failed(fault: str) -> None:
     """A piece of due work was postponed for a fault that may pass, or is broken: a fault of ours."""
-    to.WORK_FAULTS.labels(fault).inc()
+    _counter(to.WORK_FAULTS, fault).inc()
 
 
 def caught_up(outcome: str) -> None:
     """The Events API was read: done, failed or broken."""
-    to.CATCH_UPS.labels(outcome).inc()
+    _counter(to.CATCH_UPS, outcome).inc()
 
 
 def twilio_called(operation: str, outcome: int | str, seconds: float) -> None:
     """Twilio was called: its HTTP status, or "unsent" (surely not done), "lost" (no answer came) or
     "held" (not tried, because the host has stopped answering)."""
     name = _operation(operation)
-    to.TWILIO.labels(name, status_class(outcome)).inc()
-    to.TWILIO_S.labels(name).observe(seconds)
+    _counter(to.TWILIO, name, status_class(outcome)).inc()
+    _histogram(to.TWILIO_S, name).observe(seconds)
 
 
 def breaker_opened(host: str) -> None:
     """Calls to a host of Twilio's are held back from here on, because it has stopped answering."""
-    to.BREAKER.labels(_host(host)).inc()
+    _counter(to.BREAKER, _host(host)).inc()
 
 
 def status_class(outcome: int | str) -> str:
@@ -108,7 +122,7 @@ def store_step() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        to.STORE_FAULTS.labels(_fault(type(error).__name__)).inc()
+        _counter(to.STORE_FAULTS, _fault(type(error).__name__)).inc()
         raise
     finally:
         to.STORE_S.observe(time.perf_counter() - began)
@@ -116,4 +130,4 @@ def store_step() -> Iterator[None]:
 
 def rules_tried(outcome: str) -> None:
     """A changed rules file was taken_up, or refused."""
-    to.RELOADS.labels(outcome).inc()
+    _counter(to.RELOADS, outcome).inc()
