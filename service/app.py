@@ -21,12 +21,12 @@ from service.intake.api import api
 from service.intake.desk import Desk
 from service.intake.docs import docs
 from service.intake.door import Door
+from service.intake.front import Front
 from service.intake.hooks import hooks
 from service.intake.keys import parse_keys
 from service.intake.measures import measures
 from service.intake.probes import probes
 from service.intake.problems import install_problems
-from service.intake.shortcut import Shortcut
 from service.intake.watch import install_watch
 from service.logs import set_up_logging
 from service.metrics.scrape import serve
@@ -62,12 +62,25 @@ WEB_LEASE_S = 15.0  # longer than any request is served; then the reconciler fin
 RECONCILE_LEASE_S = 25.0  # longer than one piece of work may take (10 s of calls); a dead process's work waits so long
 
 
+def create_front(settings: Settings | None = None) -> Front:
+    """What gunicorn serves: ``create_app`` with the front before it. Raises as that does, and may fork as it may."""
+    settings = settings or load_settings(os.environ)
+    flask, desk, door = _web(settings)
+    return Front(
+        flask.wsgi_app, desk.parts, door, settings.twilio_workspace_sid, threads=settings.web_threads,
+        budget_s=settings.request_budget_s, plain=not settings.tracing,  # spans are made on the long way
+    )  # fmt: skip
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application. Raises ConfigurationError with every fault of settings and rules.
 
     No connection outlives this function, so it may be called before a server forks.
     """
-    settings = settings or load_settings(os.environ)
+    return _web(settings or load_settings(os.environ))[0]
+
+
+def _web(settings: Settings) -> tuple[Flask, Desk, Door]:
     set_up_logging(settings.log_level, settings.log_format)
     set_up_tracing(settings.tracing)
     keys = parse_keys(settings.api_keys)
@@ -96,9 +109,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_problems(app)
     app.register_blueprint(api(desk, door))
     app.register_blueprint(hooks(parts, door, settings.twilio_workspace_sid))
-    if not settings.tracing:  # spans are made on the long way
-        short = Shortcut(app.wsgi_app, parts, door, settings.twilio_workspace_sid)
-        app.wsgi_app = short  # type: ignore[method-assign]  # as Flask's documentation has it
     app.register_blueprint(probes(desk))
     app.register_blueprint(measures(desk, door))
     app.register_blueprint(docs())
@@ -106,7 +116,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         client = connect(settings.redis_url)
         office = Office(desk, access, Openings(client), ConsoleNotes(client), Reach(desk), settings)
         app.register_blueprint(console(office))
-    return app
+    return app, desk, door
 
 
 def create_reconciler(settings: Settings) -> Reconciler:
