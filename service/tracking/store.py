@@ -12,6 +12,7 @@ import redis
 
 from service.model import Invite, State, Thread
 from service.tracking.connection import lua, store_faults
+from service.tracking.hits import hit_of
 from service.tracking.lifecycle import TRANSITIONS
 from service.tracking.records import (
     PARTITIONS,
@@ -99,14 +100,18 @@ class Store:
     def create(self, invite: Invite, *, due_in_s: float) -> Outcome:
         """Write a new record, due in ``due_in_s``. Says ``exists`` and changes nothing if that id is there.
 
-        A record with ``attempt`` 1 counts as begun now: whoever writes it makes the first attempt at once.
+        A record with ``attempt`` 1 counts as begun now: whoever writes it makes the first attempt at once. One that a
+        rule has just decided is a hit of that rule (see ``hits``).
         """
         names = [f"inv:{invite.id}", "all"]
 
         def index(pipe: Any) -> None:  # first: a name without a record is harmless
             _index(pipe, invite.id, invite.conversation_sid, invite.channel_sid)
 
-        said = self._scripts.create(invite.id, names, due_in_s=due_in_s, fields=fields_of(invite), before=index)
+        rule = hit_of(invite)
+        said = self._scripts.create(
+            invite.id, names, due_in_s=due_in_s, fields=fields_of(invite), rule=rule, before=index
+        )
         return _outcome(said)
 
     def index(self, invite_id: str, *sids: str | None) -> None:
@@ -144,7 +149,9 @@ class Store:
         change = Change(due, guard, fields, event_sid, what or signal)
         return self._run(invite_id, TRANSITIONS[signal], change)
 
-    def confirm(self, invite_id: str, *, due: float | str, fields: Mapping[str, str]) -> tuple[Outcome, Invite | None]:
+    def confirm(
+        self, invite_id: str, *, due: float | str, fields: Mapping[str, str], what: str = "created"
+    ) -> tuple[Outcome, Invite | None]:
         """Move the record along "created", ``remember`` what the fields tell, and read the record as it is then; all
         in one round trip."""
 
@@ -157,7 +164,7 @@ class Store:
             if interaction and channel and conversation:
                 _learn(pipe, conversation, interaction, channel)
 
-        change = Change(due, fields=fields, what="created")
+        change = Change(due, fields=fields, what=what)
         said = self._scripts.transition(invite_id, f"inv:{invite_id}", TRANSITIONS["created"], change, after=rest)
         return _outcome(said), next(iter(_invites(said.more[:2])), None)
 
@@ -173,6 +180,10 @@ class Store:
     ) -> Outcome:
         """Change fields or the due time of a record that is still in ``state``."""
         return self._run(invite_id, {state: state}, Change(due, guard, fields, what=what))
+
+    def tell(self, invite_id: str, what: str) -> None:
+        """Add lines to the record's history, whatever its state is; nothing else changes."""
+        self._run(invite_id, {state: state for state in State}, Change(what=what))
 
     def _run(self, invite_id: str, row: Mapping[State, State], change: Change) -> Outcome:
         return _outcome(self._scripts.transition(invite_id, f"inv:{invite_id}", row, change))
