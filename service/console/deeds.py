@@ -129,7 +129,7 @@ def _cancel(office: Office, record: Invite | Errand) -> Done:
 
 def _reroute_preview(office: Office, record: Invite | Errand) -> Preview:
     assert isinstance(record, Invite)
-    decision = fitting_decision(office.desk.book, _again(office, record))
+    decision = fitting_decision(office.desk.book, _again(office, record), explained=True)
     first = decision.plan.steps[decision.step]
     lines = (
         "The task at Twilio is canceled, and the same request is decided anew by the rules as they are now.",
@@ -143,7 +143,8 @@ def _reroute(office: Office, record: Invite | Errand) -> Done:
     """Cancel first, then ask anew: the other way round two tasks would ring at once."""
     assert isinstance(record, Invite)
     request = _again(office, record)
-    fitting_decision(office.desk.book, request)  # what would be refused is refused before anything is canceled
+    # what would be refused is refused before anything is canceled
+    fitting_decision(office.desk.book, request, explained=True)
     _cancel(office, record)
     try:
         take(office.desk, request, caller=CALLER)
