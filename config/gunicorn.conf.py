@@ -1,7 +1,6 @@
 """How gunicorn serves the web process (`flex-router web`). Read from the environment: HOST, PORT, LOG_LEVEL, and
 
 WEB_CONCURRENCY  worker processes; default: as many as there are cores for us
-WEB_THREADS      requests that one worker handles at once; default 32
 PIN_WORKERS      "1" ties each worker to a core of its own
 """
 
@@ -9,12 +8,23 @@ import itertools
 import logging
 import math
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
 from service.metrics.files import VARIABLE, shared_directory, take_slot
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+OPEN_FILES = 65_536
+
+
+def allow_connections() -> None:
+    """Each connection is an open file. A thousand, which is what a shell allows, are soon there."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    if resource.RLIM_INFINITY != allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def cores() -> int:
@@ -35,29 +45,27 @@ def from_environment(name: str, default: int) -> int:
     return int(text)
 
 
+allow_connections()
+
 host = os.environ.get("HOST") or "127.0.0.1"
 bind = f"{f'[{host}]' if ':' in host else host}:{from_environment('PORT', 8080)}"
 
-# A request waits for Redis and now and then for Twilio: threads, a process for each core. Greenlets starved at 256
-# connections when this was measured; more threads than 32 gained nothing.
-worker_class = "gthread"
+# An event loop and a process for each core. Events are taken in the loop; requests wait for Redis and for Twilio in
+# threads of the application's own (WEB_THREADS, a setting of the service).
+worker_class = "service.intake.worker.Worker"
 workers = from_environment("WEB_CONCURRENCY", cores())
-threads = from_environment("WEB_THREADS", 32)
 
 # Imports once, before the fork: faster start, and the workers share that memory. Connections are opened on first use,
 # never at import, so nothing that must not be shared crosses the fork.
 preload_app = True
 
-# What waits is bounded: whoever is beyond it cannot connect, and the proxy says 503 after two seconds, instead of
-# everybody waiting until Studio has given up. In a burst of 2,000 requests over as many connections the longest answer
-# came after 6.6 s; with a backlog of 512 half of them came after more than ten.
-worker_connections = 256
-backlog = 128
+# Connections are cheap: what waits for a thread is bounded by the application, which says 503 in time.
+backlog = 1024
 
 # Longer than the proxy keeps its connections (60 s), so that it is never us who close one it is about to use.
 keepalive = 75
 
-# gthread's timeout is a heartbeat of the worker, not of a request: a hung request does not trip it. What a request
+# The heartbeat of the worker, not of a request: a hung thread does not trip it, a hung event loop does. What a request
 # may take is bounded by REQUEST_BUDGET_S, which is why stopping can wait a little longer than that.
 timeout = 30
 graceful_timeout = 20

@@ -21,12 +21,12 @@ from service.intake.api import api
 from service.intake.desk import Desk
 from service.intake.docs import docs
 from service.intake.door import Door
+from service.intake.front import Front
 from service.intake.hooks import hooks
 from service.intake.keys import parse_keys
 from service.intake.measures import measures
 from service.intake.probes import probes
 from service.intake.problems import install_problems
-from service.intake.shortcut import Shortcut
 from service.intake.watch import install_watch
 from service.logs import set_up_logging
 from service.metrics.scrape import serve
@@ -68,12 +68,25 @@ RECONCILE_LEASE_S = 25.0  # longer than one piece of work may take (10 s of call
 WATCHING = ("probes", "measures", "console")  # the blueprints of whoever looks how this process is
 
 
+def create_front(settings: Settings | None = None) -> Front:
+    """What gunicorn serves: ``create_app`` with the front before it. Raises as that does, and may fork as it may."""
+    settings = settings or load_settings(os.environ)
+    flask, desk, door = _web(settings)
+    return Front(
+        flask.wsgi_app, desk.parts, door, settings.twilio_workspace_sid, threads=settings.web_threads,
+        budget_s=settings.request_budget_s, plain=not settings.tracing,  # spans are made on the long way
+    )  # fmt: skip
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application. Raises ConfigurationError with every fault of settings and rules.
 
     No connection outlives this function, so it may be called before a server forks.
     """
-    settings = settings or load_settings(os.environ)
+    return _web(settings or load_settings(os.environ))[0]
+
+
+def _web(settings: Settings) -> tuple[Flask, Desk, Door]:
     set_up_logging(settings.log_level, settings.log_format)
     set_up_tracing(settings.tracing)
     keys = parse_keys(settings.api_keys)
@@ -104,15 +117,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     @app.after_request
     def sign_the_roll(response: Response) -> Response:
         if request.blueprint in WATCHING:  # no request or event pays for it
-            response.call_on_close(presence.sign)
+            presence.sign_aside()
         return response
 
     install_problems(app)
     app.register_blueprint(api(desk, door))
     app.register_blueprint(hooks(parts, door, settings.twilio_workspace_sid))
-    if not settings.tracing:  # spans are made on the long way
-        short = Shortcut(app.wsgi_app, parts, door, settings.twilio_workspace_sid)
-        app.wsgi_app = short  # type: ignore[method-assign]  # as Flask's documentation has it
     app.register_blueprint(probes(desk))
     app.register_blueprint(measures(desk, door))
     app.register_blueprint(docs())
@@ -130,7 +140,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             settings=settings,
         )
         app.register_blueprint(console(office))
-    return app
+    return app, desk, door
 
 
 def create_reconciler(settings: Settings) -> Reconciler:

@@ -49,7 +49,7 @@ def web() -> None:
     from service.app import create_app
 
     create_app(settings)  # all faults now and in full, not one at a time in every worker
-    arguments = ["gunicorn", "--config", str(gunicorn_config()), "service.app:create_app()"]
+    arguments = ["gunicorn", "--config", str(gunicorn_config()), "service.app:create_front()"]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606  our own arguments
 
 

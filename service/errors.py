@@ -90,6 +90,12 @@ class StoreUnavailableError(RouterError):
     status, slug, title, retryable = 503, "store-unavailable", "The store is not available", True
 
 
+class OverloadedError(RouterError):
+    """More has come than can be answered in time. Nothing of it was begun."""
+
+    status, slug, title, retryable = 503, "overloaded", "Too many requests at once", True
+
+
 class TwilioUnavailableError(RouterError):
     """Twilio did not do it, surely: refused for load (429), or the connection was never made. Safe to repeat."""
 

@@ -11,7 +11,7 @@ from service.errors import FieldError, ForbiddenError, InvalidFieldsError, NotFo
 from service.flex.http import budget
 from service.intake.conversations import conversations
 from service.intake.cors import install_cors
-from service.intake.desk import Desk
+from service.intake.desk import WAITED, Desk
 from service.intake.door import REQUEST_BYTES, Door, one_of_ours, read_body
 from service.intake.payloads import parse_decision_request, parse_routing_request
 from service.intake.permits import check_cancels, check_place, own_request
@@ -88,7 +88,7 @@ def _routing(desk: Desk, door: Door, kind: Kind, scope: str) -> Callable[[], tup
         if kind is Kind.TRANSFER:
             wanted = own_request(caller, wanted)
             check_place(desk, caller, wanted)
-        invite, status = take(desk, wanted, caller=caller)
+        invite, status = take(desk, wanted, caller=caller, waited_s=request.environ.get(WAITED, 0.0))
         note(invite=invite.id)
         record.request_taken(kind, invite.plan.rule, OUTCOMES[status])
         return jsonify(invite_view(invite)), status

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
 
+WAITED = "flex_router.waited_s"  # in the WSGI environment: for how long the request has waited for a thread
+
 
 @dataclass(frozen=True)
 class Desk:

@@ -41,14 +41,14 @@ _WRITTEN_S = 2.0  # between key and record lie a few round trips to the store
 _POLL_S = 0.05
 
 
-def take(desk: Desk, request: RoutingRequest, *, caller: Caller) -> tuple[Invite, int]:
+def take(desk: Desk, request: RoutingRequest, *, caller: Caller, waited_s: float = 0.0) -> tuple[Invite, int]:
     """The invite for a request and the HTTP status that says what was done.
 
-    ``caller`` is whose idempotency keys are meant. Raises InvalidFieldsError, ConflictError (same key, other body),
-    ForbiddenError (an agent who does not attend), TwilioRefusedError, TwilioUnavailableError (before anything was
-    stored) or StoreUnavailableError.
+    ``caller`` is whose idempotency keys are meant; ``waited_s`` for how long the request has been here. Raises
+    InvalidFieldsError, ConflictError (same key, other body), ForbiddenError (an agent who does not attend),
+    TwilioRefusedError, TwilioUnavailableError (before anything was stored) or StoreUnavailableError.
     """
-    deadline = time.monotonic() + desk.request_budget_s
+    deadline = time.monotonic() + desk.request_budget_s - waited_s
     asked = with_carried(desk.parts, request)  # the key and the fingerprint are those of the bare request
     decision = fitting_decision(desk.book, asked)
     invite = replace(_drafted(asked, decision, _named_place(desk, request)), asked_by=caller.id)

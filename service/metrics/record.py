@@ -120,6 +120,11 @@ def status_class(outcome: int | str) -> str:
     return _STATUS_CLASSES.get(outcome) or f"{outcome // 100}xx"
 
 
+def store_failed(error: Exception) -> None:
+    """A step with the store has failed, or one command of several."""
+    _counter(to.STORE_FAULTS, _fault(type(error).__name__)).inc()
+
+
 @contextmanager
 def store_step() -> Iterator[None]:
     """Times a step with the store, and counts what goes wrong in it by the name of the exception."""
@@ -127,7 +132,7 @@ def store_step() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        _counter(to.STORE_FAULTS, _fault(type(error).__name__)).inc()
+        store_failed(error)
         raise
     finally:
         to.STORE_S.observe(time.perf_counter() - began)

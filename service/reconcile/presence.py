@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 import time
 
 from service.errors import RouterError
@@ -44,6 +45,11 @@ class Presence:
             self.fault = ""
         except RouterError as error:
             self.fault, self._next = error.detail, now + AFTER_FAULT_S
+
+    def sign_aside(self) -> None:
+        """The same in a thread of its own: a probe that asks whether we live must not wait for the store."""
+        if time.monotonic() >= self._next:
+            threading.Thread(target=self.sign, name="presence", daemon=True).start()
 
     def leave(self) -> None:
         """Be struck out."""

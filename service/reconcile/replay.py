@@ -11,8 +11,9 @@ import structlog
 
 from service.errors import RouterError
 from service.model import TaskEvent
-from service.reconcile.hear import hear
+from service.reconcile.hear import hear_all
 from service.reconcile.parts import Parts
+from service.tracking.arrival import Arrival
 from service.tracking.lifecycle import CAUGHT_UP, EVENT_SIGNALS
 
 log = structlog.stdlib.get_logger("service.catch_up")
@@ -20,6 +21,7 @@ log = structlog.stdlib.get_logger("service.catch_up")
 A_DAY_MINUTES = 24 * 60
 TRIES = 4
 LONGEST_PAUSE_S = 5
+AT_ONCE = 100  # events that go to the store together
 MOST_MINUTES = 43_200  # attributes are gone from older events ("Events resource")
 
 T = TypeVar("T")
@@ -51,12 +53,14 @@ def replay(
     """
     read, news, newest = 0, 0, None
     for event_type in sorted(CAUGHT_UP, key=lambda one: EVENT_SIGNALS[one] == "lapsed"):
-        for event in _patiently(partial(_in_order, parts, event_type, since, minutes)):
+        events = _patiently(partial(_in_order, parts, event_type, since, minutes))
+        for first in range(0, len(events), AT_ONCE):
             if stopping():
                 raise StoppedError("this process stops; another one, or the next, reads it again")
-            read += 1
-            news += _patiently(partial(_hear, parts, event)) == "moved"
-            newest = max(newest or 0, event.at_ms)
+            some = events[first : first + AT_ONCE]
+            read += len(some)
+            news += _hear(parts, some)
+            newest = max(newest or 0, *(event.at_ms for event in some))
     return Heard(read, news, newest)
 
 
@@ -76,14 +80,24 @@ def _patiently(do: Callable[[], T]) -> T:
     return do()
 
 
-def _hear(parts: Parts, event: TaskEvent) -> str:
-    try:
-        return hear(parts, event, source="catch_up").word
-    except RouterError:
-        raise
-    except Exception:
-        log.exception("event.broken", event_sid=event.sid, type=event.type)  # the others must still be heard
-        return "broken"
+def _hear(parts: Parts, events: list[TaskEvent]) -> int:
+    """How many of them were news. Those that fail are given again after a moment, the others are not."""
+    news = 0
+
+    def hear_rest() -> None:
+        nonlocal news, events
+        found = list(zip(events, hear_all(parts, events, source="catch_up"), strict=True))
+        news += sum(isinstance(taken, Arrival) and taken.word == "moved" for _, taken in found)
+        events = [event for event, taken in found if isinstance(taken, RouterError)]
+        for event, taken in found:
+            if isinstance(taken, Exception) and not isinstance(taken, RouterError):
+                log.error("event.broken", event_sid=event.sid, type=event.type, exc_info=taken)
+        for _, taken in found:
+            if isinstance(taken, RouterError):
+                raise taken
+
+    _patiently(hear_rest)
+    return news
 
 
 def _in_order(parts: Parts, event_type: str, since: datetime | None, minutes: int) -> list[TaskEvent]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from service.model import EMPTY_PLAN, Invite, Kind, Plan, RoutingRequest, State, TaskEvent, Thread
 from service.tracking.lifecycle import EVENT_SIGNALS
 from service.tracking.records import is_invite_id
-from service.tracking.store import NONE, Outcome, Store, adopted_id
+from service.tracking.store import NONE, Change, Link, Outcome, Place, Step, Store, adopted_id, step_of
 
 FOREIGN, IRRELEVANT = "foreign", "irrelevant"
 _GUARD = "task_sid"
@@ -41,6 +41,7 @@ class Arrival:
     word: str  # moved created ignored duplicate foreign irrelevant
     invite_id: str | None = None
     state: State | None = None
+    first: bool = False  # the first event of its task
 
 
 def take_event(store: Store, event: TaskEvent, pace: Pace) -> Arrival:
@@ -56,17 +57,45 @@ def take_event(store: Store, event: TaskEvent, pace: Pace) -> Arrival:
         # Our id on another task: transfer plugins copy the attributes of the old task. It is followed on its own.
         event = replace(event, attributes=_without_ours(event.attributes))
         invite_id = adopted_id(thread.conversation_sid, thread.channel_sid, event.task_sid or "")
-        outcome = _move(store, invite_id, event, thread, pace)
+        outcome = store.take(_step(invite_id, event, thread, pace))
     if outcome.word == "missing":
         if thread is None or signal == "completed":
             return Arrival(FOREIGN)
         _adopt(store, invite_id, event.task_sid or "", event.attributes, thread, pace)
-        outcome = _move(store, invite_id, event, thread, pace)
-    return Arrival(outcome.word, invite_id, outcome.state)
+        outcome = store.take(_step(invite_id, event, thread, pace))
+    arrival = Arrival(outcome.word, invite_id, outcome.state, first=outcome.first)
+    if (place := place_of(event, arrival)) is not None:
+        store.remember(place)
+    return arrival
 
 
 def _without_ours(attributes: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in attributes.items() if not name.startswith("router_")}
+
+
+def place_of(event: TaskEvent, arrival: Arrival) -> Place | None:
+    """What is to be remembered with the first event of a task, and once more when it is taken: what a dying process has
+    left out is made up for."""
+    if arrival.word != "moved" or not (arrival.first or EVENT_SIGNALS[event.type] == "accepted"):
+        return None
+    thread = Thread.of(event.attributes)
+    return (arrival.invite_id, event.task_sid, thread) if arrival.invite_id and event.task_sid and thread else None
+
+
+def wish_of(event: TaskEvent, pace: Pace) -> Step | Link | None:
+    """What is asked of the store first: the move of the invite that the event is about, as far as its attributes tell;
+    else whose task it is. None if an event of this type changes nothing.
+
+    The id stands in the attributes, or follows from the task, if others made it.
+    """
+    if event.type not in EVENT_SIGNALS or event.task_sid is None:
+        return None
+    thread, ours = Thread.of(event.attributes), event.attributes.get("router_invite_id")
+    if isinstance(ours, str) and is_invite_id(ours):
+        return _step(ours, event, thread, pace)
+    if thread is None:
+        return Link("task", event.task_sid)
+    return _step(adopted_id(thread.conversation_sid, thread.channel_sid, event.task_sid), event, thread, pace)
 
 
 def _first_try(
@@ -74,22 +103,21 @@ def _first_try(
 ) -> tuple[str | None, Outcome | None]:
     """The invite that the event is about, and what has become of its move; none for a task that is none of Flex's.
 
-    Nearly always one round trip: the id stands in the attributes, or follows from the task, if others made it. Only
-    where there is no such record, or no attributes, the task is looked up: they may be missing from an event, or have
-    been replaced by another application.
+    Only where there is no such record, or no attributes, the task is looked up: they may be missing from an event, or
+    have been replaced by another application.
     """
-    ours = event.attributes.get("router_invite_id")
-    if isinstance(ours, str) and is_invite_id(ours):
-        return ours, _move(store, ours, event, thread, pace)
-    adopted = adopted_id(thread.conversation_sid, thread.channel_sid, task_sid) if thread else None
-    outcome = _move(store, adopted, event, thread, pace) if adopted else None
-    if outcome is not None and outcome.word != "missing":
-        return adopted, outcome
+    wish, outcome = wish_of(event, pace), None
+    if isinstance(wish, Step):
+        outcome = store.take(wish)
+        if outcome.word != "missing" or event.attributes.get("router_invite_id") == wish.record_id:
+            return wish.record_id, outcome
     linked = store.id_of_task(task_sid)
-    return (linked, _move(store, linked, event, thread, pace)) if linked else (adopted, outcome)
+    if linked:
+        return linked, store.take(_step(linked, event, thread, pace))
+    return (wish.record_id, outcome) if isinstance(wish, Step) else (None, None)
 
 
-def _move(store: Store, invite_id: str, event: TaskEvent, thread: Thread | None, pace: Pace) -> Outcome:
+def _step(invite_id: str, event: TaskEvent, thread: Thread | None, pace: Pace) -> Step:
     signal = EVENT_SIGNALS[event.type]
     kind = Kind.TRANSFER if event.attributes.get("router_kind") == Kind.TRANSFER else Kind.ADOPTED
     fields = {"task_sid": event.task_sid or "", "trouble": ""} | _thread_fields(thread)
@@ -99,19 +127,14 @@ def _move(store: Store, invite_id: str, event: TaskEvent, thread: Thread | None,
         fields["reason"] = event.type
     if signal == "accepted" and event.worker_sid:
         fields["worker_sid"] = event.worker_sid
-    outcome = store.move(
-        invite_id,
-        signal,
+    change = Change(
         due=pace.due_after(signal, kind),
-        event_sid=event.sid,
         guard=(_GUARD, event.task_sid or ""),
         fields=fields,
+        event_sid=event.sid,
         what=f"{event.type} {event.worker_sid}" if "worker_sid" in fields else event.type,
     )
-    # With the first event of a task, and once more when it is taken: what a dying process has left out is made up for.
-    if outcome.moved and (outcome.first or signal == "accepted") and thread is not None and event.task_sid:
-        store.remember(invite_id, event.task_sid, thread)
-    return outcome
+    return step_of(invite_id, signal, change)
 
 
 def adopt_task(store: Store, task_sid: str, attributes: Mapping[str, object], pace: Pace) -> bool:
@@ -151,7 +174,7 @@ def _adopt(
         conversation_sid=thread.conversation_sid, invite_sid=thread.invite_sid, task_sid=task_sid,
     )  # fmt: skip
     if store.create(invite, due_in_s=pace.look_s).moved:
-        store.remember(invite_id, task_sid, thread)
+        store.remember((invite_id, task_sid, thread))
 
 
 def _plan_in(attributes: Mapping[str, object]) -> Plan:

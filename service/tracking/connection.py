@@ -94,7 +94,12 @@ def store_faults() -> Iterator[None]:
         with store_step():
             yield
     except (redis.RedisError, RedisClusterException) as error:  # the latter is none of the former, strangely
-        raise StoreUnavailableError(f"Redis: {type(error).__name__}", retry_after_s=2) from error
+        raise fault_of(error) from error
+
+
+def fault_of(error: Exception) -> StoreUnavailableError:
+    """A fault of Redis' as one of ours."""
+    return StoreUnavailableError(f"Redis: {type(error).__name__}", retry_after_s=2)
 
 
 @cache

@@ -13,7 +13,7 @@ from service.tracking.connection import store_faults
 from service.tracking.errand_records import errand_fields, errand_of
 from service.tracking.lifecycle import ERRAND_TRANSITIONS
 from service.tracking.records import anchored, key, partition_of_id
-from service.tracking.scripts import KEEP, Change, Said, Scripts
+from service.tracking.scripts import KEEP, Change, Said, Scripts, Step, moves_of
 
 FOUND_FOR_S = 200 * 86_400  # a channel that nobody touches is deleted after 180 days ("Park an Interaction")
 
@@ -87,7 +87,9 @@ class Errands:
     ) -> ErrandOutcome:
         """Move the record along the row ``signal`` of ERRAND_TRANSITIONS."""
         change = Change(due, fields=fields, what=what or signal)
-        return _outcome(self._scripts.transition(errand_id, f"er:{errand_id}", ERRAND_TRANSITIONS[signal], change))
+        return _outcome(
+            self._scripts.transition(Step(errand_id, f"er:{errand_id}", moves_of(ERRAND_TRANSITIONS[signal]), change))
+        )
 
     def touch(
         self,
@@ -101,12 +103,12 @@ class Errands:
     ) -> ErrandOutcome:
         """Change fields or the due time of a record that is still in ``state``."""
         change = Change(due, guard, fields, what=what)
-        return _outcome(self._scripts.transition(errand_id, f"er:{errand_id}", {state: state}, change))
+        return _outcome(self._scripts.transition(Step(errand_id, f"er:{errand_id}", moves_of({state: state}), change)))
 
     def tell(self, errand_id: str, what: str) -> None:
         """Add lines to the record's history, whatever its state is; nothing else changes."""
-        row = {state: state for state in ErrandState}
-        self._scripts.transition(errand_id, f"er:{errand_id}", row, Change(what=what))
+        moves = moves_of({state: state for state in ErrandState})
+        self._scripts.transition(Step(errand_id, f"er:{errand_id}", moves, Change(what=what)))
 
     def first_in_line(self, channel_sid: str) -> str | None:
         """The id of the errand whose turn it is."""

@@ -52,12 +52,14 @@ class Figures:
         with store_faults():
             return bool(self._redis.set(anchored("queue-turn", what), "1", nx=True, px=int(for_s * 1000)))
 
-    def remember_worker(self, whose: Iterable[str], worker_sid: str) -> None:
-        """``whose``: the conversation's SID and, where known, ``customer_key`` of the customer's address."""
+    def remember_workers(self, takers: Iterable[tuple[Iterable[str], str]]) -> None:
+        """Who was taken by which worker: the conversation's SID and, where known, ``customer_key`` of the customer's
+        address."""
         with store_faults():
             pipe = self._redis.pipeline(transaction=False)
-            for name in whose:
-                pipe.set(anchored("last", name), worker_sid, ex=WORKER_KEPT_S)
+            for whose, worker_sid in takers:
+                for name in whose:
+                    pipe.set(anchored("last", name), worker_sid, ex=WORKER_KEPT_S)
             pipe.execute()
 
     def last_worker(self, whose: Iterable[str]) -> tuple[str, float] | None:

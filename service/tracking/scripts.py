@@ -41,6 +41,16 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One move of the record ``record_id``, whose key is ``name`` in its partition. ``moves``: see ``moves_of``."""
+
+    record_id: str
+    name: str
+    moves: str
+    change: Change
+
+
+@dataclass(frozen=True)
 class Said:
     """A script's answer: a word, the state that holds now ("" if there is no record), and Redis' time (epoch ms).
 
@@ -87,34 +97,33 @@ class Scripts:
         arguments: list[str | int] = [record_id, milliseconds(due_in_s), rank, LINE_KEPT_S * 1000, rule, *pairs]
         with store_faults():
             if before is None:
-                return _said(self._create(keys=keys, args=arguments))
-            return _said(together(self._redis, Call(lua("create"), keys, arguments), before=before)[0])
+                return said(self._create(keys=keys, args=arguments))
+            return said(together(self._redis, Call(lua("create"), keys, arguments), before=before)[0])
 
-    def transition(
-        self,
-        record_id: str,
-        name: str,
-        row: Mapping[State, State] | Mapping[ErrandState, ErrandState],
-        change: Change,
-        *,
-        after: Fill | None = None,
-    ) -> Said:
-        """Move the record ``name`` along a row of its table. What ``after`` fills in goes after it, in the same round
-        trip."""
-        partition = partition_of_id(record_id)
-        record = key(partition, name)
+    def transition(self, step: Step, *, after: Fill | None = None) -> Said:
+        """Move a record. What ``after`` fills in goes after it, in the same round trip."""
+        call = self.call(step)
+        with store_faults():
+            if after is None:
+                return said(self._transition(keys=call.keys, args=call.arguments))
+            answer, more = together(self._redis, call, after=after)
+            return replace(said(answer), more=more)
+
+    def call(self, step: Step) -> Call:
+        """The script of ``transition`` with its keys and arguments, for who sends several of them together."""
+        partition, change = partition_of_id(step.record_id), step.change
+        record = key(partition, step.name)
         event = key(partition, f"ev:{change.event_sid}") if change.event_sid else record
-        moves = " ".join(f"{before}>{after}={RANKS[after]}" for before, after in row.items())
         pairs = [part for pair in (change.fields or {}).items() for part in pair]
         delay = change.due if isinstance(change.due, str) else milliseconds(change.due)
         remember = EVENT_KEPT_S * 1000 if change.event_sid else 0
-        arguments = [moves, delay, self._keep_ms, remember, *(change.guard or ("", "")), change.what, *pairs]
-        keys = [record, key(partition, "due"), event, key(partition, "open")]
-        with store_faults():
-            if after is None:
-                return _said(self._transition(keys=keys, args=arguments))
-            answer, more = together(self._redis, Call(lua("transition"), keys, arguments), after=after)
-            return replace(_said(answer), more=more)
+        arguments = [step.moves, delay, self._keep_ms, remember, *(change.guard or ("", "")), change.what, *pairs]
+        return Call(lua("transition"), [record, key(partition, "due"), event, key(partition, "open")], arguments)
+
+
+def moves_of(row: Mapping[State, State] | Mapping[ErrandState, ErrandState]) -> str:
+    """A row of a table as the script reads it: from which state to which, and what rank that has."""
+    return " ".join(f"{before}>{after}={RANKS[after]}" for before, after in row.items())
 
 
 def milliseconds(seconds: float) -> int:
@@ -122,6 +131,7 @@ def milliseconds(seconds: float) -> int:
     return max(0, int(seconds * 1000))
 
 
-def _said(answer: list[object]) -> Said:
+def said(answer: list[object]) -> Said:
+    """What a script has answered."""
     word, state, now, *first = answer
     return Said(str(word), str(state or ""), int(str(now)), first == [1])

@@ -10,8 +10,10 @@ from typing import Any
 
 import redis
 
+from service.errors import StoreUnavailableError
+from service.metrics.record import store_failed
 from service.model import Invite, State, Thread
-from service.tracking.connection import lua, store_faults
+from service.tracking.connection import fault_of, lua, store_faults
 from service.tracking.hits import hit_of
 from service.tracking.lifecycle import TRANSITIONS
 from service.tracking.records import (
@@ -23,9 +25,10 @@ from service.tracking.records import (
     key,
     partition_of_id,
 )
-from service.tracking.scripts import KEEP, NONE, Change, Said, Scripts, milliseconds
+from service.tracking.scripts import KEEP, NONE, Change, Said, Scripts, Step, milliseconds, moves_of, said
+from service.tracking.together import all_together
 
-__all__ = ["KEEP", "NONE", "Filters", "Outcome", "Store", "adopted_id"]
+__all__ = ["KEEP", "NONE", "Change", "Filters", "Link", "Outcome", "Step", "Store", "adopted_id", "step_of"]
 
 THREAD_KEPT_S = 30 * 86_400
 _THREAD = ("interaction", "channel", "conversation", "task")
@@ -47,6 +50,30 @@ class Outcome:
     def moved(self) -> bool:
         """True if this call changed the record."""
         return self.word in ("moved", "created")
+
+
+Place = tuple[str, str, Thread]  # an invite's id, its task, and where it plays
+
+
+@dataclass(frozen=True)
+class Link:
+    """Asks for what a SID leads to: a ``task`` to its invite's id, a ``chan`` to its conversation."""
+
+    name: str
+    sid: str
+
+    @property
+    def key(self) -> str:
+        """Where the answer is kept."""
+        return anchored(self.name, self.sid)
+
+
+_MOVES = {signal: moves_of(row) for signal, row in TRANSITIONS.items()}
+
+
+def step_of(invite_id: str, signal: str, change: Change) -> Step:
+    """A move of an invite along the row ``signal`` of the transition table."""
+    return Step(invite_id, f"inv:{invite_id}", _MOVES[signal], change)
 
 
 @dataclass(frozen=True)
@@ -108,11 +135,10 @@ class Store:
         def index(pipe: Any) -> None:  # first: a name without a record is harmless
             _index(pipe, invite.id, invite.conversation_sid, invite.channel_sid)
 
-        rule = hit_of(invite)
-        said = self._scripts.create(
-            invite.id, names, due_in_s=due_in_s, fields=fields_of(invite), rule=rule, before=index
+        fields, rule = fields_of(invite), hit_of(invite)
+        return _outcome(
+            self._scripts.create(invite.id, names, due_in_s=due_in_s, fields=fields, rule=rule, before=index)
         )
-        return _outcome(said)
 
     def index(self, invite_id: str, *sids: str | None) -> None:
         """Let the invite be found by its conversation and its channel, whichever of them is known."""
@@ -146,8 +172,11 @@ class Store:
         what: str | None = None,
     ) -> Outcome:
         """Move the record along the row ``signal`` of the transition table; ``what`` is the history's word for it."""
-        change = Change(due, guard, fields, event_sid, what or signal)
-        return self._run(invite_id, TRANSITIONS[signal], change)
+        return self.take(step_of(invite_id, signal, Change(due, guard, fields, event_sid, what or signal)))
+
+    def take(self, step: Step) -> Outcome:
+        """Move a record as ``step`` says."""
+        return _outcome(self._scripts.transition(step))
 
     def confirm(
         self, invite_id: str, *, due: float | str, fields: Mapping[str, str], what: str = "created"
@@ -158,15 +187,22 @@ class Store:
         def rest(pipe: Any) -> None:
             _read(pipe, invite_id)
             interaction, channel, conversation, task = (fields.get(f"{name}_sid") for name in _THREAD)
-            if task:
-                pipe.set(anchored("task", task), invite_id, ex=THREAD_KEPT_S)
             _index(pipe, invite_id, conversation, channel)
             if interaction and channel and conversation:
                 _learn(pipe, conversation, interaction, channel)
+            if task:
+                pipe.set(anchored("task", task), invite_id, ex=THREAD_KEPT_S)
 
         change = Change(due, fields=fields, what=what)
-        said = self._scripts.transition(invite_id, f"inv:{invite_id}", TRANSITIONS["created"], change, after=rest)
-        return _outcome(said), next(iter(_invites(said.more[:2])), None)
+        told = self._scripts.transition(step_of(invite_id, "created", change), after=rest)
+        return _outcome(told), next(iter(_invites(told.more[:2])), None)
+
+    def ask_all(self, asked: Sequence["Step | Link"]) -> list[Outcome | str | StoreUnavailableError | None]:
+        """Many moves and look-ups in one round trip: outcomes, ids (None where there is none), or the fault of one."""
+        commands = [self._scripts.call(one) if isinstance(one, Step) else ("GET", one.key) for one in asked]
+        with store_faults():
+            answers = all_together(self._redis, commands)
+        return [_read_answer(answer) for answer in answers]
 
     def touch(
         self,
@@ -179,14 +215,13 @@ class Store:
         what: str = "",
     ) -> Outcome:
         """Change fields or the due time of a record that is still in ``state``."""
-        return self._run(invite_id, {state: state}, Change(due, guard, fields, what=what))
+        change = Change(due, guard, fields, what=what)
+        return self.take(Step(invite_id, f"inv:{invite_id}", moves_of({state: state}), change))
 
     def tell(self, invite_id: str, what: str) -> None:
         """Add lines to the record's history, whatever its state is; nothing else changes."""
-        self._run(invite_id, {state: state for state in State}, Change(what=what))
-
-    def _run(self, invite_id: str, row: Mapping[State, State], change: Change) -> Outcome:
-        return _outcome(self._scripts.transition(invite_id, f"inv:{invite_id}", row, change))
+        moves = moves_of({state: state for state in State})
+        self.take(Step(invite_id, f"inv:{invite_id}", moves, Change(what=what)))
 
     # -- due work
 
@@ -236,14 +271,15 @@ class Store:
             _learn(pipe, conversation_sid, interaction_sid, channel_sid)
             pipe.execute()
 
-    def remember(self, invite_id: str, task_sid: str, thread: Thread) -> None:
-        """``link_task``, ``index`` and ``learn_thread`` in one round trip."""
+    def remember(self, *places: "Place") -> None:
+        """``link_task``, ``index`` and ``learn_thread`` of each, in one round trip."""
         with store_faults():
             pipe = self._redis.pipeline(transaction=False)
-            pipe.set(anchored("task", task_sid), invite_id, ex=THREAD_KEPT_S)
-            _index(pipe, invite_id, thread.conversation_sid, thread.channel_sid)
-            if thread.conversation_sid:
-                _learn(pipe, thread.conversation_sid, thread.interaction_sid, thread.channel_sid)
+            for invite_id, task_sid, thread in places:
+                _index(pipe, invite_id, thread.conversation_sid, thread.channel_sid)
+                if thread.conversation_sid:
+                    _learn(pipe, thread.conversation_sid, thread.interaction_sid, thread.channel_sid)
+                pipe.set(anchored("task", task_sid), invite_id, ex=THREAD_KEPT_S)  # last: where it is, the others are
             pipe.execute()
 
     def thread_of(self, conversation_sid: str) -> tuple[str, str] | None:
@@ -321,5 +357,14 @@ def _learn(pipe: Any, conversation_sid: str, interaction_sid: str, channel_sid: 
     pipe.set(anchored("chan", channel_sid), conversation_sid, ex=THREAD_KEPT_S)
 
 
-def _outcome(said: Said) -> Outcome:
-    return Outcome(said.word, State(said.state) if said.state else None, said.now_ms, said.first)
+def _outcome(told: Said) -> Outcome:
+    return Outcome(told.word, State(told.state) if told.state else None, told.now_ms, told.first)
+
+
+def _read_answer(answer: object) -> Outcome | str | StoreUnavailableError | None:
+    if isinstance(answer, list):
+        return _outcome(said(answer))
+    if isinstance(answer, Exception):
+        store_failed(answer)
+        return fault_of(answer)
+    return _text(answer)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from service.errors import ConfigurationError
-from service.intake.desk import Desk
 from service.launch import House
 from service.settings import load_settings
 from service.tracking.embedded import start_embedded
@@ -15,13 +14,8 @@ from tests.conftest import sid
 from tests.flow.world import World
 
 
-def desk_of(world: World) -> Desk:
-    view = world._listener.app.view_functions["api.escalations"]  # type: ignore[attr-defined]
-    return next(cell.cell_contents for cell in view.__closure__ if isinstance(cell.cell_contents, Desk))
-
-
 def test_vanished_fallback_queue_does_not_refuse_everybody(world: World) -> None:
-    names = desk_of(world).book.names
+    names = world.desk.book.names
     assert names.known is not None
     queues = {name: sid_ for name, sid_ in names.known.queues.items() if name != "support"}
     names.known, names._read_at = replace(names.known, queues=queues), time.monotonic()

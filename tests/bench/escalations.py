@@ -75,7 +75,7 @@ class House:
             "API_KEYS": entry, "WEB_THREADS": "88", "TWILIO_CONCURRENCY": "64",
             "WEB_CONCURRENCY": str(len(cores.every)),
         }  # fmt: skip
-        self.web = stack.enter_context(gunicorn("service.app:create_app()", environ, cores=cores.every))
+        self.web = stack.enter_context(gunicorn("service.app:create_front()", environ, cores=cores.every))
         self._next = 1
 
     def shots(self, count: int) -> list[bytes]:

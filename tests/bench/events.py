@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from service.model import Invite, Kind, Plan, Route, RoutingRequest, State
+from service.model import Invite, Kind, Plan, Route, RoutingRequest, State, Thread
 from service.tracking.connection import connect
 from service.tracking.records import new_invite_id
 from service.tracking.store import Store
@@ -22,6 +22,7 @@ from tests.bench.table import Row, interleaved, row
 CONNECTIONS = 16  # TaskRouter's, at one time
 BATCH = 20
 UNREACHABLE = "http://127.0.0.1:9"
+THREADS = ("--worker-class", "gthread", "--threads", "32")  # as Flask is served
 RULES = "version: 1\ndefault: {workflow: everyone}\n"
 
 EMPTY, USUAL, EXPRESS = "(a) an empty Flask view", "(b) form, SDK signature, EVALSHA", "(c) the same in Express"
@@ -48,6 +49,8 @@ class Scene:
         self._redis.flushdb()
         for number in range(count):
             self._store.create(tracked(self.invites[number], number), due_in_s=3600)
+        threads = [Thread(sid("KD", number), sid("UO", number), sid("CH", number)) for number in range(count)]
+        self._store.remember(*((self.invites[one], sid("WT", one), thread) for one, thread in enumerate(threads)))
 
     def store_bytes(self) -> int:
         """What the store's data take."""
@@ -105,9 +108,9 @@ class Desk:
         ours = {**environ, "RULES_FILE": str(rules)}
         core = cores.measured
         self.servers: dict[str, Server] = {
-            "ours": stack.enter_context(gunicorn("service.app:create_app()", ours, cores=core)),
-            EMPTY: stack.enter_context(gunicorn("tests.bench.baselines:empty()", environ, cores=core)),
-            USUAL: stack.enter_context(gunicorn("tests.bench.baselines:usual()", environ, cores=core)),
+            "ours": stack.enter_context(gunicorn("service.app:create_front()", ours, cores=core)),
+            EMPTY: stack.enter_context(gunicorn("tests.bench.baselines:empty()", environ, cores=core, options=THREADS)),
+            USUAL: stack.enter_context(gunicorn("tests.bench.baselines:usual()", environ, cores=core, options=THREADS)),
         }
         if modules is not None:
             self.servers[EXPRESS] = stack.enter_context(node(environ, cores=core, modules=modules))

@@ -40,7 +40,7 @@ def test_hundred_reloads_fail_no_request(world: World, rules_file: Path) -> None
     callers = [threading.Thread(target=ask) for _ in range(4)]
     for caller in callers:
         caller.start()
-    book, deadline = _book(world), time.monotonic() + 30
+    book, deadline = world.desk.book, time.monotonic() + 30
     for number in range(1, 101):
         rules_file.write_text("version: 1\nrules: [" if number % 10 == 0 else rules(number))
         book.rules.refresh(int(time.time() * 1000) + number * 10_000)  # as if ten seconds had passed each time
@@ -55,14 +55,6 @@ def test_hundred_reloads_fail_no_request(world: World, rules_file: Path) -> None
     assert all(rule[1:].isdigit() and (int(rule[1:]) % 10 or rule == "r0") for rule in seen)
     assert book.rules.fault is not None
     assert "rules.yaml:2" in world.get("../readyz").json["checks"]["rules"]  # type: ignore[index]
-
-
-def _book(world: World):  # type: ignore[no-untyped-def]  # what the application holds
-    from service.intake.desk import Desk
-
-    view = world._listener.app.view_functions["api.escalations"]  # type: ignore[attr-defined]
-    desk = next(cell.cell_contents for cell in view.__closure__ if isinstance(cell.cell_contents, Desk))
-    return desk.book
 
 
 ALIASES = "version: 1\nqueues: {invoices: billing}\n"

@@ -1,13 +1,12 @@
 """The whole service in one process, against the local Twilio over real HTTP; the reconciler turns only when told to.
 
-The web side is the real Flask application behind a real HTTP server, so that TaskRouter's callbacks reach it.
+The web side is the real application behind gunicorn's own HTTP protocol, so that TaskRouter's callbacks reach it.
 """
 
 import base64
 import hashlib
 import hmac
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,15 +14,17 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import requests
-from werkzeug.serving import BaseWSGIServer, make_server
+from flask import Flask
 
-from service.app import create_app, create_reconciler
+from service.app import create_front, create_reconciler
+from service.intake.desk import Desk
 from service.intake.keys import generate_key
 from service.reconcile.catch_up import catch_up
 from service.reconcile.loop import Reconciler
 from service.sandbox.server import RunningSandbox, SandboxOptions, start_sandbox
 from service.settings import Settings, load_settings
 from service.tracking.connection import connect
+from tests.flow.listener import Listener
 
 PATIENCE_S = 15.0
 
@@ -45,8 +46,8 @@ class World:
     def __init__(self, redis_url: str, rules: str, **settings: str) -> None:
         self.redis = connect(redis_url)
         self.token, entry = generate_key("tests", ["*"])
-        self._listener = _free_server()
-        self.url = f"http://127.0.0.1:{self._listener.server_port}"
+        self._listener = Listener()
+        self.url = f"http://127.0.0.1:{self._listener.port}"
         options = SandboxOptions(port=0, service_base_url=self.url, service_api_key=self.token)
         self.sandbox: RunningSandbox = start_sandbox(options)
         self.info = self.control("GET", "info")
@@ -66,16 +67,27 @@ class World:
         } | settings
         # shorter than a real set-up may have it: nothing here is ever under way twice
         self.settings: Settings = load_settings(environ).model_copy(update={"settle_s": 1.0})
-        self._listener.app = create_app(self.settings)
-        threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True).start()
+        self.front = create_front(self.settings)
+        self._listener.serve(self.front)
         self.reconciler: Reconciler = create_reconciler(self.settings)
         self.reconciler.next_catch_up = self.reconciler.next_names = float("inf")  # only when a test says so
 
     def close(self) -> None:
         """Stop everything."""
-        self._listener.shutdown()
-        self._listener.server_close()
+        self._listener.close()
         self.sandbox.close()
+
+    @property
+    def flask(self) -> Flask:
+        """The application behind the front."""
+        application: Flask = self.front.flask.__self__  # type: ignore[attr-defined]  # a method of it
+        return application
+
+    @property
+    def desk(self) -> Desk:
+        """What its requests are served with."""
+        view = self.flask.view_functions["api.escalations"]
+        return next(cell.cell_contents for cell in view.__closure__ or () if isinstance(cell.cell_contents, Desk))
 
     # -- the local Twilio
 
@@ -261,9 +273,3 @@ def _unquote(text: str) -> str:
 
 def _answer(response: requests.Response) -> Answer:
     return Answer(response.status_code, json.loads(response.content) if response.content else {})
-
-
-def _free_server() -> BaseWSGIServer:
-    from flask import Flask
-
-    return make_server("127.0.0.1", 0, Flask("empty"), threaded=True)

@@ -1,10 +1,12 @@
 """HTTP by hand: requests that no client library would send, and answers read without mercy."""
 
 import json
+import select
 import socket
 from dataclasses import dataclass
 
 PATIENCE_S = 20.0
+MORE_S = 1.0  # a server that has not answered by then is waiting for more
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -24,13 +26,19 @@ class Reply:
         told = json.loads(self.body)
         return isinstance(told, dict) and {"type", "title", "status", "detail"} <= set(told)
 
+    @property
+    def is_no_http(self) -> bool:
+        """True where gunicorn itself has refused what is no HTTP, and hung up."""
+        return self.status == 400 and self.headers.get("content-type") == "text/plain" and self.body[:7] == b"Invalid"
+
 
 def exchange(address: tuple[str, int], raw: bytes) -> Reply:
-    """Send these bytes, end the sending side, and read the one answer."""
+    """Send these bytes and read the one answer; to a server that waits for more, say that nothing more comes."""
     with socket.create_connection(address, timeout=PATIENCE_S) as connection:
         try:
             connection.sendall(raw)
-            connection.shutdown(socket.SHUT_WR)
+            if not select.select([connection], [], [], MORE_S)[0]:
+                connection.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # the server has refused before reading it all; its answer may be there
         return read_reply(connection)

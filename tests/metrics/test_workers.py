@@ -25,14 +25,17 @@ from service.metrics import record
 from service.metrics.files import VARIABLE
 from service.metrics.scrape import exposition
 
-def app(environ, start):
-    if environ["PATH_INFO"] == "/metrics":
-        start("200 OK", [("Content-Type", "text/plain")])
-        return [exposition(lambda: [], directory=os.environ[VARIABLE])[0]]
-    record.request_taken("escalation", "billing", "made")
-    record.twilio_called("create invite", 201, 0.01)
-    start("200 OK", [("Content-Type", "text/plain")])
-    return [str(os.getpid()).encode()]
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    if scope["path"] == "/metrics":
+        body = exposition(lambda: [], directory=os.environ[VARIABLE])[0]
+    else:
+        record.request_taken("escalation", "billing", "made")
+        record.twilio_called("create invite", 201, 0.01)
+        body = str(os.getpid()).encode()
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 """
 
 

@@ -18,13 +18,14 @@ from gunicorn.config import Config
 Load = Callable[..., Config]
 
 SLOW = """
-import pathlib, time
+import asyncio, pathlib
 
-def app(environ, start):
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
     pathlib.Path("begun").touch()
-    time.sleep(0.5)
-    start("200 OK", [])
-    return [b"done"]
+    await asyncio.sleep(0.5)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+    await send({"type": "http.response.body", "body": b"done"})
 """
 
 
@@ -33,12 +34,12 @@ def load(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     """Load the file as `gunicorn --config` does, with these environment variables and none of the machine's."""
 
     def loaded(**environ: str) -> Config:
-        for name in ("HOST", "PORT", "WEB_CONCURRENCY", "WEB_THREADS", "PIN_WORKERS", "LOG_LEVEL"):
+        for name in ("HOST", "PORT", "WEB_CONCURRENCY", "PIN_WORKERS", "LOG_LEVEL"):
             monkeypatch.delenv(name, raising=False)
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
         path = str(repository / "config" / "gunicorn.conf.py")
-        monkeypatch.setattr("sys.argv", ["gunicorn", "--config", path, "service.app:create_app()"])
+        monkeypatch.setattr("sys.argv", ["gunicorn", "--config", path, "service.app:create_front()"])
         application = WSGIApplication()  # type: ignore[no-untyped-call]
         config: Config | None = application.cfg
         assert config is not None
@@ -53,7 +54,7 @@ def load(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
         ("control_socket_disable", True),
         ("keepalive", 75),
         ("preload_app", True),
-        ("threads", 32),
+        ("worker_class_str", "service.intake.worker.Worker"),
         ("accesslog", None),
         ("forwarded_allow_ips", []),
         ("forwarder_headers", []),
@@ -164,6 +165,32 @@ def test_real_server_starts_and_stops_cleanly(repository: Path, tmp_path: Path) 
         # graceful_timeout (20 s): on a slow machine this takes so long, and is a clean stop all the same.
         assert process.wait(timeout=40) == 0
         assert "control" not in (process.stderr.read() if process.stderr else "").lower()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_idle_connections_do_not_hold_up_a_stop(repository: Path, tmp_path: Path) -> None:
+    """One that was never used, and one that is kept open after an answer; what is under way on a third is finished."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environ = {**os.environ, "PORT": str(port), "WEB_CONCURRENCY": "1"}
+    config = str(repository / "config" / "gunicorn.conf.py")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--config", config, "slow:app"], cwd=tmp_path, env=environ
+    )
+    try:
+        with connected(port), connected(port) as kept, connected(port) as busy:
+            kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"done" in kept.recv(4096)
+            busy.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.2)
+            began = time.monotonic()
+            process.terminate()
+            assert b"done" in read_all(busy)
+            assert process.wait(timeout=40) == 0
+            assert time.monotonic() - began < 8
     finally:
         process.kill()
         process.wait()
