@@ -50,10 +50,11 @@ class Preview:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of it: a word for the audit trail, and where to go on."""
+    """What came of it: a word for the audit trail, and where to go on. ``on``: what it was done to, if no record."""
 
     outcome: str
     sid: str | None = None
+    on: str = ""
 
 
 def preview(office: Office, act: str, on: str) -> Preview:
@@ -262,7 +263,7 @@ def _group_preview(group: Group) -> Preview:
 
 def _retry_group(office: Office, group: Group) -> Done:
     moved = sum(_make_due(office, record) for record in group.records)
-    return Done(f"{moved} due now")
+    return Done(f"{moved} due now", on=f"{STATES[group.state]}: {group.cause}")
 
 
 Look = Callable[[Office, Invite | Errand], Preview]

@@ -18,6 +18,7 @@ from service.tracking.roll import RECONCILE, Sign
 MOST_ACTS = 100
 MOST_PROCESSES = 50
 MEGABYTE = 1_048_576
+ACTS = {"reroute": "re-route", "retry": "look now", "retry-group": "retry a group"}  # as their buttons say
 
 
 def system_view(office: Office, *, now_ms: int) -> dict[str, Any]:
@@ -114,4 +115,4 @@ def _shown(value: object) -> str:
 
 def acts_view(acts: Sequence[Act], now_ms: int) -> list[dict[str, Any]]:
     """The audit trail, newest first."""
-    return [{**vars(act), "at": moment(act.at_ms, now_ms)} for act in acts]
+    return [{**vars(act), "what": ACTS.get(act.what, act.what), "at": moment(act.at_ms, now_ms)} for act in acts]
