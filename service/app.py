@@ -5,7 +5,7 @@ import threading
 import time
 
 import structlog
-from flask import Flask
+from flask import Flask, Response, request
 
 from service.console.access import access_of
 from service.console.office import Office
@@ -34,6 +34,7 @@ from service.reconcile.loop import Reconciler
 from service.reconcile.made_tasks import MadeTasks
 from service.reconcile.names import Names
 from service.reconcile.parts import Parts
+from service.reconcile.presence import Presence
 from service.reconcile.readings import process_readings, refresh_rules
 from service.reconcile.rulebook import Rulebook
 from service.rules.aliases import Aliases, parse_aliases, unknown_aliases, unused_aliases
@@ -41,25 +42,30 @@ from service.rules.faults import Fault, RulesError
 from service.rules.loading import RulesFile, read_text
 from service.rules.resolve import Directory, unresolved
 from service.rules.ruleset import RuleSet
+from service.rules.tried import Beside
 from service.settings import Settings, load_settings
 from service.tracing import set_up_tracing
 from service.tracking.arrival import Pace
 from service.tracking.census import Census
+from service.tracking.checkup import Checkup
 from service.tracking.connection import connect
 from service.tracking.console_notes import ConsoleNotes
 from service.tracking.errands import Errands
 from service.tracking.figures import Figures
+from service.tracking.hits import Hits
 from service.tracking.hours import Hours
 from service.tracking.idempotency import IdempotencyKeys
 from service.tracking.marks import Marks
 from service.tracking.notes import Notes
 from service.tracking.openings import Openings
+from service.tracking.roll import WEB, Roll
 from service.tracking.store import Store
 
 log = structlog.stdlib.get_logger("service.app")
 
 WEB_LEASE_S = 15.0  # longer than any request is served; then the reconciler finishes what a dead process began
 RECONCILE_LEASE_S = 25.0  # longer than one piece of work may take (10 s of calls); a dead process's work waits so long
+WATCHING = ("probes", "measures", "console")  # the blueprints of whoever looks how this process is
 
 
 def create_front(settings: Settings | None = None) -> Front:
@@ -106,6 +112,14 @@ def _web(settings: Settings) -> tuple[Flask, Desk, Door]:
     def take_up_changed_rules() -> None:
         refresh_rules(book, _now_ms())
 
+    presence = Presence(parts, book, WEB)
+
+    @app.after_request
+    def sign_the_roll(response: Response) -> Response:
+        if request.blueprint in WATCHING:  # no request or event pays for it
+            presence.sign_aside()
+        return response
+
     install_problems(app)
     app.register_blueprint(api(desk, door))
     app.register_blueprint(hooks(parts, door, settings.twilio_workspace_sid))
@@ -114,7 +128,17 @@ def _web(settings: Settings) -> tuple[Flask, Desk, Door]:
     app.register_blueprint(docs())
     if (access := access_of(settings)).open:
         client = connect(settings.redis_url)
-        office = Office(desk, access, Openings(client), ConsoleNotes(client), Reach(desk), settings)
+        office = Office(
+            desk=desk,
+            access=access,
+            openings=Openings(client),
+            notes=ConsoleNotes(client),
+            checkup=Checkup(client),
+            reach=Reach(desk),
+            presence=presence,
+            tests=Beside(settings.rules_file),
+            settings=settings,
+        )
         app.register_blueprint(console(office))
     return app, desk, door
 
@@ -171,6 +195,8 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
         census=Census(client),
         figures=Figures(client),
         hours=Hours(client),
+        hits=Hits(client),
+        roll=Roll(client),
         statistics=Statistics(twilio, settings.twilio_workspace_sid),
         gateway=Gateway(twilio, settings.twilio_workspace_sid),
         conversations=Conversations(twilio),

@@ -147,6 +147,9 @@ class Plan:
     trace: str = ""  # which conditions decided, without values; compact JSON
 
 
+CALLED = "called "
+
+
 @dataclass(frozen=True)
 class Entry:
     """One line of a record's history: when (epoch ms by Redis' clock), the state from then on, and what brought it."""
@@ -154,6 +157,11 @@ class Entry:
     at_ms: int
     state: str
     what: str
+
+    @property
+    def call(self) -> str:
+        """The call of Twilio that it tells of; "" for what has happened to the record itself."""
+        return self.what.removeprefix(CALLED) if self.what.startswith(CALLED) else ""
 
 
 @dataclass(frozen=True)

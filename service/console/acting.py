@@ -37,7 +37,7 @@ def install_acting(blue: Blueprint, office: Office) -> None:
         except RouterError as error:
             _note(office, word, on, error.slug)
             return render_template("console/not_done.html", why=error.detail, on=on, act=word), error.status
-        _note(office, word, on, done.outcome)
+        _note(office, word, done.on or on, done.outcome)
         return redirect(_after(done), 303)
 
 

@@ -50,10 +50,11 @@ class Preview:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of it: a word for the audit trail, and where to go on."""
+    """What came of it: a word for the audit trail, and where to go on. ``on``: what it was done to, if no record."""
 
     outcome: str
     sid: str | None = None
+    on: str = ""
 
 
 def preview(office: Office, act: str, on: str) -> Preview:
@@ -129,7 +130,7 @@ def _cancel(office: Office, record: Invite | Errand) -> Done:
 
 def _reroute_preview(office: Office, record: Invite | Errand) -> Preview:
     assert isinstance(record, Invite)
-    decision = fitting_decision(office.desk.book, _again(office, record))
+    decision = fitting_decision(office.desk.book, _again(office, record), explained=True)
     first = decision.plan.steps[decision.step]
     lines = (
         "The task at Twilio is canceled, and the same request is decided anew by the rules as they are now.",
@@ -143,7 +144,8 @@ def _reroute(office: Office, record: Invite | Errand) -> Done:
     """Cancel first, then ask anew: the other way round two tasks would ring at once."""
     assert isinstance(record, Invite)
     request = _again(office, record)
-    fitting_decision(office.desk.book, request)  # what would be refused is refused before anything is canceled
+    # what would be refused is refused before anything is canceled
+    fitting_decision(office.desk.book, request, explained=True)
     _cancel(office, record)
     try:
         take(office.desk, request, caller=CALLER)
@@ -261,7 +263,7 @@ def _group_preview(group: Group) -> Preview:
 
 def _retry_group(office: Office, group: Group) -> Done:
     moved = sum(_make_due(office, record) for record in group.records)
-    return Done(f"{moved} due now")
+    return Done(f"{moved} due now", on=f"{STATES[group.state]}: {group.cause}")
 
 
 Look = Callable[[Office, Invite | Errand], Preview]

@@ -1,5 +1,6 @@
 """*Find*: one conversation told from our records. Pure, but for the reading."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,11 +10,14 @@ from service.console.office import Office
 from service.console.record_view import errand_card, errand_row, invite_card, invite_row
 from service.console.words import moment, span
 from service.intake.timeline import thread_of
-from service.model import Errand, ErrandState, Invite, State
+from service.model import Errand, ErrandState, Invite, State, is_sid
 
 MOST_CARDS = 40
 MOST_EVENTS = 400
 _HOLDING = (State.REQUESTED, State.PENDING, State.ACCEPTED)
+
+OUTCOMES = {"lost": "no answer came", "unsent": "it could not be sent"}
+_CALL = re.compile(r"(.+): (\S+) in (\d+) ms(?: (\S+))?")
 
 # The history's words, which are signals of ours or types of TaskRouter's events → what people read.
 WORDS = {
@@ -131,17 +135,32 @@ def _events(records: Sequence[Invite | Errand], now_ms: int) -> list[dict[str, A
         {
             "at": moment(entry.at_ms, now_ms),
             "state": entry.state,
-            "what": _words(entry.what),
             "id": one.id,
             "record": f"errand: {one.kind}" if isinstance(one, Errand) else str(one.kind),
+            "call": call_of(entry.call),
+            **_words(entry.what),
         }
         for entry, one in lines[-MOST_EVENTS:]
     ]
 
 
-def _words(what: str) -> str:
+def _words(what: str) -> dict[str, str]:
+    """What people read for a line of the history, and the worker in it, if there is one."""
     first, _, rest = what.partition(" ")
-    return f"{WORDS[first]} {rest}".strip() if first in WORDS else what
+    told = f"{WORDS[first]} {rest}".strip() if first in WORDS else what
+    before, _, worker = told.rpartition(" ")
+    return {"what": before, "worker_sid": worker} if is_sid(worker, "WK") else {"what": told, "worker_sid": ""}
+
+
+def call_of(text: str) -> dict[str, Any] | None:
+    """A call of Twilio as the page tells it; None for a line that tells of none."""
+    found = _CALL.fullmatch(text)
+    if found is None:
+        return None
+    operation, outcome, ms, request_id = found.groups()
+    came = OUTCOMES.get(outcome, f"answered {outcome}")
+    failed = not outcome.startswith("2")
+    return {"operation": operation, "came": came, "took": f"{ms} ms", "request_id": request_id or "", "failed": failed}
 
 
 def several(found: Found, *, now_ms: int) -> list[dict[str, Any]]:

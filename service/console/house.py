@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from service.console.words import many, span
 from service.model import ErrandState, State
 from service.tracking.census import Counted
+from service.tracking.checkup import Server
 
 QUIET, BUSY, TROUBLE = "quiet", "busy", "trouble"
 LEVELS = (TROUBLE, BUSY, QUIET)
@@ -16,6 +17,8 @@ LEAST_SILENCE_S = 90
 MAKING_S = 60  # a create is tried again within this time
 JUDGING_S = 180
 LONG_WAIT_S = 15 * 60
+UNSIGNED_S = 60  # a reconcile process signs four times in this time
+NEARLY_FULL = 0.9
 
 _WAITING = (State.REQUESTED, State.PENDING)
 
@@ -31,6 +34,10 @@ class House:
     twilio_fault: str = ""
     twilio_asked: bool = False
     catch_up_every_s: float = 60
+    write_fault: str = ""  # what a try to write came to, although the store can be read
+    servers: tuple[Server, ...] = ()
+    unsigned_s: float | None = None  # since a reconcile process has signed the roll; None: none is on it
+    searching: str = ""  # why open invites are being looked for at Twilio
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ def findings(house: House) -> list[Finding]:
     if house.counted is None:
         hint = f"Requests get 503, and events are sent again by Twilio for 15 seconds. {house.store_fault}."
         return [Finding(TROUBLE, "The store does not answer: nothing can be taken, and nothing can be told.", hint)]
-    found = [*_processes(house, house.counted), *_twilio(house), *_rules(house), *_slow(house.counted)]
+    found = [*_store(house), *_processes(house, house.counted), *_twilio(house), *_rules(house), *_slow(house.counted)]
     found.append(_customers(house.counted, alone=not found))
     found.sort(key=lambda one: LEVELS.index(one.level))
     return [*found, *_beginning(house.counted)]
@@ -59,8 +66,32 @@ def level_of(found: list[Finding]) -> str:
     return next(level for level in LEVELS if level in levels)
 
 
+def _store(house: House) -> Iterator[Finding]:
+    replica = any(server.role != "master" for server in house.servers)
+    if house.write_fault or replica:
+        what = "is a replica and refuses" if replica else "refuses"
+        hint = f"Requests get 503, and nothing is worked off. {house.write_fault or 'Its role is not master'}."
+        yield Finding(TROUBLE, f"The store can be read, and {what} to write.", hint)
+    full = max((one.used_bytes / one.most_bytes for one in house.servers if one.most_bytes), default=0.0)
+    if full > NEARLY_FULL:
+        yield Finding(
+            BUSY, f"The store is nearly full: {100 * full:.0f} % of its memory.", "When it is full it refuses to write."
+        )
+    if not all(server.aof_written for server in house.servers):
+        hint = "If it restarts now, it forgets what happened since. Is its disk full?"
+        yield Finding(BUSY, "The store cannot write its append-only file.", hint)
+    if house.searching:
+        hint = f"{house.searching[:1].upper()}{house.searching[1:]}. Nothing is to be pressed; Twilio still has them."
+        yield Finding(BUSY, "Open invites are being looked for at Twilio.", hint)
+
+
 def _processes(house: House, counted: Counted) -> Iterator[Finding]:
-    silent_s = counted.catch_up_age_s
+    silent_s, unsigned_s = counted.catch_up_age_s, house.unsigned_s
+    if unsigned_s is not None and unsigned_s > UNSIGNED_S and not house.write_fault:
+        waiting = f" {many(counted.due, 'record waits', 'records wait')} for one." if counted.due else ""
+        hint = f"Start one: it takes up everything where it was left.{waiting}"
+        yield Finding(TROUBLE, f"No reconcile process is at work; the last one signed {span(unsigned_s)} ago.", hint)
+        return
     if counted.lag_s > LONG_LAG_S and house.twilio_fault:
         text = f"{many(counted.due, 'record waits', 'records wait')} for Twilio, the longest for {span(counted.lag_s)}."
         yield Finding(TROUBLE, text, "What is due is worked off as soon as it answers; there is nothing to press.")

@@ -28,7 +28,7 @@ def now_view(
         "more": found[1:],
         "tiles": _tiles(house, counted) if counted else [],
         "states": _states(counted) if counted else [],
-        "charts": _charts(minutes) if minutes else [],
+        "charts": _charts(minutes, hours) if minutes else [],
         "hours": hours,
         "choices": HOURS,
         "ends": [_end(end, now_ms) for end in ends],
@@ -70,16 +70,19 @@ def _states(counted: Counted) -> list[dict[str, str]]:
     ]
 
 
-def _charts(minutes: Sequence[Minute]) -> list[dict[str, Any]]:
+def _charts(minutes: Sequence[Minute], hours: int) -> list[dict[str, Any]]:
     rows = _with_gaps(minutes)
     times = [row[0] for row in rows]
-    return [
+    charts = [
         _chart(
             "Customers", "", times, {"waiting": [row[1] for row in rows], "with an agent": [row[2] for row in rows]}
         ),
         _chart("Longest wait", "min", times, {"longest wait": [row[3] for row in rows]}),
         _chart("Behind", "s", times, {"behind": [row[4] for row in rows]}),
     ]
+    for chart in charts:  # the whole stretch, also where little of it has been counted
+        chart["data"]["from"], chart["data"]["to"] = times[-1] - hours * 3600, times[-1]
+    return charts
 
 
 Row = tuple[int, float | None, float | None, float | None, float | None]
@@ -101,7 +104,7 @@ def _chart(title: str, unit: str, times: list[int], lines: dict[str, list[float 
     told = []
     for name, values in lines.items():
         known = [value for value in values if value is not None]
-        told.append(f"{name} now {known[-1]:g}{after}, at most {max(known):g}{after}")
+        told.append(f"{name}: last {known[-1]:g}{after}, at most {max(known):g}{after}")
     data = {"unit": unit, "names": list(lines), "data": [times, *lines.values()]}
     return {"title": title, "told": "; ".join(told), "lines": told, "data": data}
 

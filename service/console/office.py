@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from service.console.access import Access
 from service.console.reach import Reach
 from service.intake.desk import Desk
+from service.reconcile.presence import Presence
+from service.rules.tried import Beside
 from service.settings import Settings
+from service.tracking.checkup import Checkup
 from service.tracking.console_notes import ConsoleNotes
 from service.tracking.openings import Openings
 
@@ -19,6 +22,9 @@ class Office:
     access: Access
     openings: Openings
     notes: ConsoleNotes
+    checkup: Checkup
     reach: Reach
+    presence: Presence
+    tests: Beside
     settings: Settings = field(repr=False)
     started_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)

@@ -10,6 +10,7 @@ from service.console.house import STATES
 from service.console.office import Office
 from service.console.record_view import errand_row, invite_row
 from service.model import Errand, ErrandState, Invite, Kind, State
+from service.reconcile.rulebook import NAMED_TARGET
 from service.tracking.census import OPEN_STATES
 from service.tracking.errand_records import is_errand_id
 from service.tracking.openings import Row
@@ -70,9 +71,17 @@ def open_view(office: Office, wanted: Wanted) -> dict[str, Any]:
         "first": wanted.query() if wanted.after else None,
         "filtered": bool(wanted.kind or wanted.rule),
         "title": TITLES.get(wanted.state, wanted.state),
+        "everything": wanted.state == "all",
+        "rules": _rule_names(office),
         "choices": [(word, TITLES.get(word, word)) for word in GROUPS],
         "kinds": [str(kind) for kind in Kind],
     }
+
+
+def _rule_names(office: Office) -> list[str]:
+    """What may be filtered by: the rules in force, and transfers that named their target."""
+    ruleset = office.desk.book.current
+    return [*(rule.name for rule in (*ruleset.rules, ruleset.default)), NAMED_TARGET] if ruleset else [NAMED_TARGET]
 
 
 def _page(office: Office, wanted: Wanted) -> tuple[list[Invite | Errand], Row | None]:

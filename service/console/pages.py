@@ -31,6 +31,8 @@ from service.errors import InvalidFieldsError, RouterError
 from service.intake.timeline import live_view
 from service.metrics import record
 from service.model import is_sid
+from service.tracking.hits import Tally
+from service.tracking.roll import RECONCILE
 
 log = structlog.stdlib.get_logger("service.console")
 
@@ -165,11 +167,23 @@ def _now(office: Office, hours: int) -> dict[str, Any]:
     }
     try:
         now_ms = parts.store.now_ms()
-        house = House(parts.census.take(now_ms), **about)
+        house = House(parts.census.take(now_ms), **about, **_at_work(office, now_ms))
         minutes, ends = parts.hours.read(hours * 60), parts.hours.ends(_ENDS_SHOWN)
     except RouterError as error:
         return now_view(House(None, error.detail, **about), [], [], now_ms=_now_ms(), hours=hours)
     return now_view(house, minutes, ends, now_ms=now_ms, hours=hours)
+
+
+def _at_work(office: Office, now_ms: int) -> dict[str, Any]:
+    """What is known of the store's servers and of the processes that work on it."""
+    parts = office.desk.parts
+    signed = [sign.at_ms for sign in parts.roll.read(now_ms) if sign.kind == RECONCILE]
+    return {
+        "write_fault": office.presence.fault,
+        "servers": tuple(office.checkup.servers()),
+        "unsigned_s": (now_ms - max(signed)) / 1000 if signed else None,
+        "searching": parts.notes.resync_wanted() or "",
+    }
 
 
 def _found(office: Office, text: str) -> dict[str, Any]:
@@ -192,7 +206,13 @@ def _done() -> str:
 
 
 def _rules(office: Office) -> dict[str, Any]:
-    return rules_view(office.desk.book, now_ms=_now_ms(), now=datetime.now(UTC))
+    book = office.desk.book
+    tried = office.tests.tried(book.current) if book.current else None
+    try:
+        tally: Tally | None = office.desk.parts.hits.read()
+    except RouterError:
+        tally = None  # rules are told without the store, too
+    return rules_view(book, tally=tally, tried=tried, now_ms=_now_ms(), now=datetime.now(UTC))
 
 
 def _unforeseen(error: Exception) -> tuple[str, int] | AnyResponse:

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.console.house import STATES
-from service.console.words import moment
+from service.console.words import exactly, moment
 from service.model import Errand, ErrandState, Invite, Kind, Route, State
+from service.reconcile.rulebook import NAMED_TARGET
 
 CANCELABLE = (State.REQUESTED, State.PENDING, State.LAPSED)
 ENDABLE = (State.REQUESTED, State.PENDING, State.ACCEPTED, State.LAPSED)
@@ -82,7 +83,8 @@ def invite_card(invite: Invite, now_ms: int) -> dict[str, Any]:
     """One invite with its plan, the rule trace and its history."""
     return {
         **invite_row(invite, now_ms),
-        "asked_by": invite.asked_by,
+        **_asked_by(invite.asked_by),
+        "named": invite.plan.rule == NAMED_TARGET,
         "reason": invite.reason,
         "sids": _sids(invite),
         "steps": [_step(route, number, invite.step) for number, route in enumerate(invite.plan.steps)],
@@ -97,12 +99,23 @@ def errand_card(errand: Errand, now_ms: int) -> dict[str, Any]:
     """One errand with what came of it."""
     return {
         **errand_row(errand, now_ms),
-        "asked_by": errand.asked_by,
-        "reason": errand.reason,
-        "outcome": errand.outcome,
+        **_asked_by(errand.asked_by),
+        "told": _told(errand),
         "successor": errand.successor,
-        "wake_wanted": errand.wake_wanted,
     }
+
+
+def _asked_by(who: str | None) -> dict[str, str]:
+    """An app, an agent or the console; or an errand, which has a page of its own."""
+    kind, _, name = (who or "").partition(":")
+    return {"asked_by": "", "errand": name} if kind == "errand" else {"asked_by": who or "", "errand": ""}
+
+
+def _told(errand: Errand) -> str:
+    """What came of it, in a sentence; "" while nothing has."""
+    if errand.outcome or errand.reason:
+        return f"{', '.join(part for part in (errand.outcome, errand.reason) if part).capitalize()}."
+    return f"It is to be woken: by {errand.wake_wanted}." if errand.wake_wanted else ""
 
 
 def _sids(invite: Invite) -> list[tuple[str, str]]:
@@ -121,7 +134,7 @@ def _sids(invite: Invite) -> list[tuple[str, str]]:
 
 def _step(route: Route, number: int, current: int) -> dict[str, Any]:
     notes = [f"priority {route.priority}"] if route.priority is not None else []
-    notes += [f"for {route.timeout_s} s"] if route.timeout_s is not None else []
+    notes += [f"for {exactly(route.timeout_s)}"] if route.timeout_s is not None else []
     notes += [f"skipped if {' '.join(route.skip_if.split())}"] if route.skip_if else []
     place = "current" if number == current else "tried" if number < current else "later"
     return {"number": number + 1, "target": target_of(route), "notes": ", ".join(notes), "place": place}

@@ -58,7 +58,7 @@ def why_stuck(record: Invite | Errand, now_ms: int) -> str | None:
     if record.state is State.FAILED:
         return record.reason or "refused"
     slow_ms = SLOW_MS.get(record.state)
-    since = record.history[-1].at_ms if record.history else record.created_at_ms
+    since = next((one.at_ms for one in reversed(record.history) if not one.call), record.created_at_ms)
     return SLOW[record.state] if slow_ms is not None and now_ms - since > slow_ms else None
 
 

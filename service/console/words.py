@@ -21,6 +21,14 @@ def _two(first: int, unit: str, second: int, smaller: str) -> str:
     return f"{first} {unit} {second} {smaller}" if second else f"{first} {unit}"
 
 
+def exactly(seconds: int) -> str:
+    """A time that somebody has set, as they would say it, nothing rounded: ``90 s``, ``10 min``, ``12 h``, ``7 d``."""
+    for length, unit in ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "min")):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
 def moment(at_ms: int | None, now_ms: int) -> dict[str, str] | None:
     """A time for a page: ``iso`` for machines, ``text`` for people (with the day if it is another), and ``away``."""
     if at_ms is None:

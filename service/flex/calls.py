@@ -26,6 +26,28 @@ _ID_FORM = re.compile(r"[A-Za-z0-9-]{1,64}")
 _operation: ContextVar[str] = ContextVar("twilio_operation", default="other")
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A call that is worth a line in somebody's history: what for, what came of it, Twilio's id of it."""
+
+    text: str
+    failed: bool
+
+
+_kept: "ContextVar[list[Kept] | None]" = ContextVar("twilio_calls_kept", default=None)
+
+
+@contextmanager
+def kept_calls() -> Iterator[list[Kept]]:
+    """Around some work: the calls in it that were to change something, and those that failed, in their order."""
+    calls: list[Kept] = []
+    token = _kept.set(calls)
+    try:
+        yield calls
+    finally:
+        _kept.reset(token)
+
+
 @dataclass
 class Call:
     """One call under way: what came of it is written here by whoever makes it."""
@@ -72,6 +94,7 @@ def _tell(call: Call, method: str, path: str, seconds: float) -> None:
     operation = _operation.get()
     record.twilio_called(operation, call.outcome, seconds)
     note(method=method, path=path, outcome=str(call.outcome), twilio_request_id=call.request_id)
+    _keep(call, method, operation, seconds)
     log.log(
         _level(call.outcome),
         "twilio.call",
@@ -82,6 +105,13 @@ def _tell(call: Call, method: str, path: str, seconds: float) -> None:
         ms=round(seconds * 1000),
         **({"twilio_request_id": call.request_id} if call.request_id else {}),
     )
+
+
+def _keep(call: Call, method: str, operation: str, seconds: float) -> None:
+    calls, failed = _kept.get(), _level(call.outcome) > logging.DEBUG
+    if calls is not None and call.outcome != HELD and (failed or method.upper() != "GET"):
+        by = f" {call.request_id}" if call.request_id else ""
+        calls.append(Kept(f"{operation}: {call.outcome} in {seconds * 1000:.0f} ms{by}", failed))
 
 
 def _level(outcome: int | str) -> int:

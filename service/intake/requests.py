@@ -19,6 +19,7 @@ from service.intake.callers import Caller
 from service.intake.desk import Desk
 from service.intake.payloads import body_fingerprint
 from service.intake.permits import check_attends
+from service.metrics import record
 from service.model import Invite, RoutingRequest, State
 from service.reconcile.attended import Place, place_of, with_carried, workers_present
 from service.reconcile.fitting import draft, fitting_decision
@@ -221,6 +222,7 @@ def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
     if made is None:
         return _without_record(invite, sent, written.now_ms)
     if made.state is State.FAILED:
+        record.request_taken(invite.kind, invite.plan.rule, "refused")
         raise TwilioRefusedError(made.reason or "refused", twilio_status=400)
     if made.state is State.REQUESTED and not written.moved:
         return _repeated(desk, invite.id, same_body=True, deadline=deadline)

@@ -58,6 +58,9 @@ HTTP_S = _histogram(
     buckets=(0.005, 0.02, 0.1, 0.5, 1, 2, 4, 6, 8, 10),
 )  # fmt: skip
 REQUESTS = _counter("requests_total", "Routing requests taken", "kind", "rule", "outcome")
+DECISIONS = _counter(
+    "decisions_total", "Decisions of the rules, and which step is tried first", "kind", "rule", "outcome"
+)
 PROBLEMS = _counter("problems_total", "Answers that were a problem, by its type", "problem")
 EVENTS = _counter("events_total", "TaskRouter events heard, and what became of them", "source", "type", "outcome")
 EVENT_DELAY_S = _histogram(

@@ -42,8 +42,13 @@ def answered(endpoint: str | None, status: int, seconds: float) -> None:
 
 
 def request_taken(kind: str, rule: str, outcome: str) -> None:
-    """A routing request was taken: ``outcome`` is made, seen_before or being_finished."""
+    """A routing request was taken: ``outcome`` is made, seen_before, being_finished or refused (by Twilio)."""
     _counter(to.REQUESTS, _word(kind), _rule(rule or NO_RULE), _word(outcome)).inc()
+
+
+def decided(kind: str, rule: str, outcome: str) -> None:
+    """The rules were asked: ``outcome`` is first_step, later_step, no_step_fits (the last is tried) or dry_run."""
+    _counter(to.DECISIONS, _word(kind), _rule(rule or NO_RULE), _word(outcome)).inc()
 
 
 def problem_told(slug: str) -> None:

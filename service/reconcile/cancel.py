@@ -4,6 +4,7 @@ import structlog
 
 from service.errors import ConflictError, TwilioRefusedError
 from service.model import Invite, State
+from service.reconcile.calls_told import calls_told
 from service.reconcile.fulfil import confirm, find
 from service.reconcile.parts import Parts
 
@@ -37,7 +38,8 @@ def cancel(parts: Parts, invite: Invite, *, now_ms: int, by: str = "router") -> 
     ended_ms = invite.ended_at_ms
     try:
         if invite.task_sid and invite.state is State.PENDING:
-            ended_ms = _cancel_task(parts, invite, invite.task_sid)
+            with calls_told(parts, invite):
+                ended_ms = _cancel_task(parts, invite, invite.task_sid)
     except (ConflictError, TwilioRefusedError):
         parts.store.touch(invite.id, invite.state, fields={"cancel_wanted": "0"})
         raise

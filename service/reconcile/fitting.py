@@ -4,18 +4,24 @@ from dataclasses import replace
 
 from service.errors import FieldError, InvalidFieldsError
 from service.flex.attributes import MOST_CHARACTERS, characters, task_attributes
+from service.metrics import record
 from service.model import Invite, RoutingRequest, State
 from service.reconcile.rulebook import Decision, Rulebook
 from service.rules.resolve import Directory
 from service.tracking.records import new_invite_id
 
+DRY_RUN = "dry_run"
 _TASK_CHANNELS = {"email": "email", "voice": "voice"}
 
 
 def fitting_decision(book: Rulebook, request: RoutingRequest, *, explained: bool = False) -> Decision:
-    """The decision, with task channels. Raises InvalidFieldsError if a step's attributes do not fit a task."""
+    """The decision, with task channels. ``explained``: a dry run, with the reasons.
+
+    Raises InvalidFieldsError if a step's attributes do not fit a task.
+    """
     directory = book.names.fresh()
     decision = book.decide(request, explained=explained)
+    record.decided(request.kind, decision.plan.rule, DRY_RUN if explained else _first_tried(decision))
     steps = tuple(
         step if step.task_channel else replace(step, task_channel=_task_channel(request, directory))
         for step in decision.plan.steps
@@ -28,6 +34,12 @@ def fitting_decision(book: Rulebook, request: RoutingRequest, *, explained: bool
         fault = FieldError("attributes", _too_long(longest, request))
         raise InvalidFieldsError("The task's attributes are too large", errors=(fault,))
     return decision
+
+
+def _first_tried(decision: Decision) -> str:
+    if not decision.fits:
+        return "no_step_fits"
+    return "later_step" if decision.step else "first_step"
 
 
 def draft(

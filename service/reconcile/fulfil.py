@@ -13,10 +13,12 @@ import structlog
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
 from service.flex.attributes import MOST_CHARACTERS, characters, task_attributes
 from service.flex.breaker import HeldBackError
+from service.flex.calls import Kept, kept_calls
 from service.flex.gateway import Made
 from service.metrics import record
 from service.model import Invite, Route, State, Thread
 from service.reconcile.attended import Place, may_carry, read_carried, workers_present
+from service.reconcile.calls_told import lines_of
 from service.reconcile.parts import Parts
 from service.rules.carried import LINKED
 from service.tracking.arrival import Pace
@@ -29,6 +31,7 @@ FIRST_LOOK_S = 2.0
 LONGEST_WAIT_S = 60.0
 EVENTS_READ_S = 5.0  # how old a reading may be where its silence decides nothing yet
 PRESENT_ROOM = 160  # characters that are kept free for a list of four workers
+TOLD_TRIES = 5  # whose failing calls stand in the history
 CARRY_TRIES = 3  # then the old task's attributes are done without: nobody is to wait for them any longer
 
 
@@ -66,6 +69,12 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False, begun
         return None
     if not begun and not _begin(parts, invite, now_ms=now_ms):
         return None
+    with kept_calls() as calls:
+        return _send(parts, invite, route, calls, now_ms=now_ms, told=told)
+
+
+def _send(parts: Parts, invite: Invite, route: Route, calls: list[Kept], *, now_ms: int, told: bool) -> Sent | None:
+    """Make the call, and write down what came of it together with what was asked of Twilio."""
     try:
         made = _create(parts, invite, route)
     except TwilioUnavailableError as error:
@@ -74,23 +83,29 @@ def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False, begun
         backoff = min(2.0 ** min(invite.attempt, 10), LONGEST_WAIT_S) if called else 0
         wait = max(error.retry_after_s or 0, backoff)
         fields = {"sent_at_ms": "", "attempt": str(tries), "trouble": error.detail}
-        parts.store.touch(invite.id, State.REQUESTED, due=wait, fields=fields)
+        parts.store.touch(invite.id, State.REQUESTED, due=wait, fields=fields, what=_history(invite, calls))
         level = logging.WARNING if called else logging.DEBUG
         log.log(level, "invite.waits", invite=invite.id, why=error.detail, again_in_s=wait)
     except TwilioAmbiguousError as error:
-        parts.store.touch(invite.id, State.REQUESTED, due=FIRST_LOOK_S, fields={"trouble": error.detail})
+        fields = {"trouble": error.detail}
+        parts.store.touch(invite.id, State.REQUESTED, due=FIRST_LOOK_S, fields=fields, what=_history(invite, calls))
         log.warning("invite.ambiguous", invite=invite.id, why=error.detail)
     except TwilioRefusedError as error:
         judged = invite.channel_sid is not None or not told
         due = parts.pace.grace_s if judged else NONE
         fields = {"reason": error.detail, "ended_at_ms": str(now_ms)}
-        parts.store.move(invite.id, "refused" if told else "lapsed", due=due, fields=fields)
+        signal = "refused" if told else "lapsed"
+        parts.store.move(invite.id, signal, due=due, fields=fields, what=_history(invite, calls, signal))
         if not told:
             record.lapsed("refused")
         log.error("invite.refused", invite=invite.id, why=error.detail)
     else:
-        return Sent(made, confirm(parts, invite, made))
+        return Sent(made, confirm(parts, invite, made, what=_history(invite, calls, "created")))
     return None
+
+
+def _history(invite: Invite, calls: list[Kept], *words: str) -> str:
+    return "\n".join([*lines_of(calls, failing=invite.attempt > TOLD_TRIES), *words])
 
 
 def _begin(parts: Parts, invite: Invite, *, now_ms: int) -> bool:
@@ -103,11 +118,11 @@ def _begin(parts: Parts, invite: Invite, *, now_ms: int) -> bool:
     ).moved
 
 
-def confirm(parts: Parts, invite: Invite, made: Made) -> Invite | None:
+def confirm(parts: Parts, invite: Invite, made: Made, *, what: str = "created") -> Invite | None:
     """Write down what Twilio made: the record as it is then. Does nothing new if an event has told us already."""
     fields = sids_of(invite, made)
     usual, due = (pace.due_after("created", invite.kind) for pace in (parts.pace, pace_of(parts, invite)))
-    outcome, written = parts.store.confirm(invite.id, due=due, fields=fields | {"trouble": ""})
+    outcome, written = parts.store.confirm(invite.id, due=due, fields=fields | {"trouble": ""}, what=what)
     if not outcome.moved and (due != usual or invite.trouble):  # an event was faster, and knows nothing of either
         parts.store.touch(invite.id, State.PENDING, due=due if due != usual else KEEP, fields={"trouble": ""})
         written = parts.store.get(invite.id)

@@ -13,18 +13,21 @@ from service.flex.breaker import HeldBackError
 from service.flex.http import budget
 from service.metrics import record
 from service.model import Invite, State
+from service.reconcile.calls_told import calls_told
 from service.reconcile.catch_up import catch_up
 from service.reconcile.errands.work import work_errand
 from service.reconcile.fulfil import fulfil
 from service.reconcile.lapse import judge_channel
 from service.reconcile.look import look_at_open
-from service.reconcile.minutes import note_minute
+from service.reconcile.minutes import forget_rules, note_minute
 from service.reconcile.parts import Parts
+from service.reconcile.presence import Presence
 from service.reconcile.readings import refresh_rules
 from service.reconcile.replay import StoppedError
 from service.reconcile.rulebook import Rulebook
 from service.tracing import note, span
 from service.tracking.errand_records import is_errand_id
+from service.tracking.roll import RECONCILE
 from service.tracking.store import NONE
 
 log = structlog.stdlib.get_logger("service.reconcile")
@@ -51,8 +54,10 @@ class Reconciler:
     next_minute: float = 0.0
     _stopping: threading.Event = field(default_factory=threading.Event)
     _chores: "dict[str, Future[object]]" = field(default_factory=dict)
+    _presence: Presence = field(init=False)
 
     def __post_init__(self) -> None:
+        self._presence = Presence(self.parts, self.book, RECONCILE)
         self._pool = ThreadPoolExecutor(self.workers + 3, thread_name_prefix="reconcile")
         self._free = threading.Semaphore(self.workers)
 
@@ -70,6 +75,7 @@ class Reconciler:
                 self._rest(stop)
         self._stopping.set()
         self._pool.shutdown(wait=True)
+        self._presence.leave()
         log.info("reconcile.stopped")
 
     def step(self) -> int:
@@ -173,8 +179,10 @@ class Reconciler:
             log.exception("names.broken")
 
     def _note_minute(self) -> None:
+        self._presence.sign()
         try:
-            note_minute(self.parts)
+            if note_minute(self.parts):
+                forget_rules(self.parts, self.book)
         except RouterError as error:
             log.warning("minute.failed", why=error.detail)
         except Exception:
@@ -192,7 +200,7 @@ def work(parts: Parts, book: Rulebook, invite_id: str, *, now_ms: int) -> None:
         if invite is None:
             parts.store.drop_due(invite_id)
             return
-        with budget(parts.call_s):
+        with budget(parts.call_s), calls_told(parts, invite):
             _handle(parts, book, invite, now_ms)
         if (
             invite.trouble and invite.state is not State.REQUESTED

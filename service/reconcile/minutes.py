@@ -1,7 +1,9 @@
-"""Once a minute the reconciler writes down how things stand, so that the console can show the last hours."""
+"""Once a minute one reconciler writes down how things stand, so that the console can show the last hours, and forgets
+what no rule of today has decided for long."""
 
 from service.model import ErrandState, State
 from service.reconcile.parts import Parts
+from service.reconcile.rulebook import NAMED_TARGET, Rulebook
 from service.tracking.census import Counted
 from service.tracking.hours import Minute
 
@@ -17,6 +19,14 @@ def note_minute(parts: Parts) -> bool:
         return False
     parts.hours.write(minute_of(parts.census.take(now_ms), now_ms))
     return True
+
+
+def forget_rules(parts: Parts, book: Rulebook) -> None:
+    """Hits of rules that the file has no more go after a while; without rules none do. Raises StoreUnavailableError."""
+    ruleset = book.current
+    if ruleset is not None:
+        names = {rule.name for rule in (*ruleset.rules, ruleset.default)}
+        parts.hits.forget(besides=names | {NAMED_TARGET}, now_ms=parts.store.now_ms())
 
 
 def minute_of(counted: Counted, now_ms: int) -> Minute:

@@ -12,10 +12,12 @@ from service.tracking.arrival import Pace
 from service.tracking.census import Census
 from service.tracking.errands import Errands
 from service.tracking.figures import Figures
+from service.tracking.hits import Hits
 from service.tracking.hours import Hours
 from service.tracking.idempotency import IdempotencyKeys
 from service.tracking.marks import Marks
 from service.tracking.notes import Notes
+from service.tracking.roll import Roll
 from service.tracking.store import Store
 
 
@@ -31,6 +33,8 @@ class Parts:
     census: Census
     figures: Figures
     hours: Hours
+    hits: Hits
+    roll: Roll
     statistics: Statistics
     gateway: Gateway
     conversations: Conversations

@@ -31,13 +31,14 @@ def refresh_rules(book: Rulebook, now_ms: int) -> None:
 
 
 @cache
-def _version() -> str:
+def running_version() -> str:
+    """The version of this service that runs."""
     return version("flex-router")
 
 
 def process_readings(book: Rulebook) -> Iterator[Reading]:
     """The version that runs and the rules it decides by."""
-    yield Reading("info", 1, (_version(),))
+    yield Reading("info", 1, (running_version(),))
     yield Reading("rules_fault", float(book.rules.fault is not None))
     if book.current is not None:
         yield Reading("rules_info", 1, (book.current.sha256[:SHOWN_DIGITS],))

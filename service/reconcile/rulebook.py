@@ -26,11 +26,15 @@ NAMED_TARGET = "named-target"
 
 @dataclass(frozen=True)
 class Decision:
-    """What the rules say to one request: the plan, the step that is tried first, and why (with the values seen)."""
+    """What the rules say to one request: the plan, the step that is tried first, and why (with the values seen).
+
+    ``fits``: False where every step was to be skipped, and the last is tried all the same.
+    """
 
     plan: Plan
     step: int
     trace: tuple[RuleTrace, ...] = ()
+    fits: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Rulebook:
         first = next_step(plan.steps, 0, facts, self._present(plan.steps, request))
         # Where every step is to be skipped the last one is tried all the same: somebody must be asked.
         step = first if first is not None else len(plan.steps) - 1
-        return Decision(plan, step, explain(ruleset, facts) if explained else ())
+        return Decision(plan, step, explain(ruleset, facts) if explained else (), fits=first is not None)
 
     def next_step(self, invite: Invite, start: int, *, now_ms: int) -> int | None:
         """The first step of the invite's plan from ``start`` on that is not to be skipped now.

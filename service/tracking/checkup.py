@@ -1,4 +1,4 @@
-"""How the servers of the store are set up and how they do, for ``flex-router doctor``: read, never changed.
+"""How the servers of the store are set up and how they do, for ``flex-router doctor`` and the console: never changed.
 
 Only INFO, PING and TIME are used, because hosted servers refuse CONFIG. Every method may raise StoreUnavailableError.
 """
@@ -28,6 +28,9 @@ class Server:
     aof_written: bool  # False if its last write or rewrite of the append-only file has failed
     used_bytes: int
     most_bytes: int  # 0: as much as the machine has
+    software: str  # what it is and which version, by its own account
+    clients: int
+    up_s: int
 
 
 class Checkup:
@@ -71,7 +74,17 @@ def _server(name: str, info: Mapping[str, object]) -> Server:
         aof_written=all(one == "ok" for one in written),
         used_bytes=_number(info, "used_memory"),
         most_bytes=_number(info, "maxmemory"),
+        software=_software(info),
+        clients=_number(info, "connected_clients"),
+        up_s=_number(info, "uptime_in_seconds"),
     )
+
+
+def _software(info: Mapping[str, object]) -> str:
+    """Valkey tells its own version beside that of the Redis which it stands in for."""
+    if "valkey_version" in info:
+        return f"Valkey {info['valkey_version']}"
+    return f"Redis {info.get('redis_version', '?')}"
 
 
 def _number(info: Mapping[str, object], name: str) -> int:

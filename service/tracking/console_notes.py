@@ -21,17 +21,6 @@ LONGEST_REST_S = 60  # behind a proxy all people have one address: nobody may lo
 
 _ACTS = key(0, "console-acts")
 
-_TOLD = {
-    "version": "redis_version",
-    "role": "role",
-    "memory used": "used_memory_human",
-    "memory limit (0: none)": "maxmemory_human",
-    "when full": "maxmemory_policy",
-    "append-only file (1: on)": "aof_enabled",
-    "clients": "connected_clients",
-    "up for (days)": "uptime_in_days",
-}
-
 
 @dataclass(frozen=True)
 class Act:
@@ -63,13 +52,6 @@ class ConsoleNotes:
         """At most ``most`` of the last acts, newest first."""
         with store_faults():
             return [Act(**json.loads(text)) for text in self._redis.lrange(_ACTS, 0, most - 1)]
-
-    def servers(self) -> list[dict[str, str]]:
-        """The server, or each server of a cluster: version, memory, limit, policy, append-only file, clients."""
-        with store_faults():
-            info = self._redis.info()
-        nodes = [info] if "redis_version" in info else [node for node in info.values() if isinstance(node, dict)]
-        return [{name: str(node[field]) for name, field in _TOLD.items() if field in node} for node in nodes]
 
     def rest_s(self, address: str) -> float:
         """How long no try from this address is looked at (seconds); 0 if one is."""

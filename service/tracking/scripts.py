@@ -30,7 +30,7 @@ class Change:
 
     ``due``: seconds from now, KEEP, or NONE to take the record off the due index and let it expire. ``guard``: a field
     that must be unset or hold this value. ``event_sid`` is taken once and then a duplicate. ``what``: the history's
-    words; a change without them leaves no line.
+    words, a line each; a change without them leaves none.
     """
 
     due: float | str = KEEP
@@ -81,18 +81,20 @@ class Scripts:
         *,
         due_in_s: float,
         fields: Mapping[str, str],
+        rule: str = "",
         before: Fill | None = None,
     ) -> Said:
         """Write a new record. ``names``: of the record, of the list of all, and of the line it joins if any.
 
-        What ``before`` fills in goes before it, in the same round trip.
+        ``rule``: whose hit it is, if it is one. What ``before`` fills in goes before it, in the same round trip.
         """
         partition = partition_of_id(record_id)
         record, everything, *line = names
-        keys = [key(partition, name) for name in (record, "due", everything, "open", *line)]
+        hits = "hits" if rule else record
+        keys = [key(partition, name) for name in (record, "due", everything, "open", hits, *line)]
         rank = RANKS[fields["state"]]
         pairs = [part for pair in fields.items() for part in pair]
-        arguments: list[str | int] = [record_id, milliseconds(due_in_s), rank, LINE_KEPT_S * 1000, *pairs]
+        arguments: list[str | int] = [record_id, milliseconds(due_in_s), rank, LINE_KEPT_S * 1000, rule, *pairs]
         with store_faults():
             if before is None:
                 return said(self._create(keys=keys, args=arguments))

@@ -14,6 +14,7 @@ from service.errors import StoreUnavailableError
 from service.metrics.record import store_failed
 from service.model import Invite, State, Thread
 from service.tracking.connection import fault_of, lua, store_faults
+from service.tracking.hits import hit_of
 from service.tracking.lifecycle import TRANSITIONS
 from service.tracking.records import (
     PARTITIONS,
@@ -126,15 +127,17 @@ class Store:
     def create(self, invite: Invite, *, due_in_s: float) -> Outcome:
         """Write a new record, due in ``due_in_s``. Says ``exists`` and changes nothing if that id is there.
 
-        A record with ``attempt`` 1 counts as begun now: whoever writes it makes the first attempt at once.
+        A record with ``attempt`` 1 counts as begun now: whoever writes it makes the first attempt at once. One that a
+        rule has just decided is a hit of that rule (see ``hits``).
         """
         names = [f"inv:{invite.id}", "all"]
 
         def index(pipe: Any) -> None:  # first: a name without a record is harmless
             _index(pipe, invite.id, invite.conversation_sid, invite.channel_sid)
 
+        fields, rule = fields_of(invite), hit_of(invite)
         return _outcome(
-            self._scripts.create(invite.id, names, due_in_s=due_in_s, fields=fields_of(invite), before=index)
+            self._scripts.create(invite.id, names, due_in_s=due_in_s, fields=fields, rule=rule, before=index)
         )
 
     def index(self, invite_id: str, *sids: str | None) -> None:
@@ -175,7 +178,9 @@ class Store:
         """Move a record as ``step`` says."""
         return _outcome(self._scripts.transition(step))
 
-    def confirm(self, invite_id: str, *, due: float | str, fields: Mapping[str, str]) -> tuple[Outcome, Invite | None]:
+    def confirm(
+        self, invite_id: str, *, due: float | str, fields: Mapping[str, str], what: str = "created"
+    ) -> tuple[Outcome, Invite | None]:
         """Move the record along "created", ``remember`` what the fields tell, and read the record as it is then; all
         in one round trip."""
 
@@ -188,7 +193,7 @@ class Store:
             if task:
                 pipe.set(anchored("task", task), invite_id, ex=THREAD_KEPT_S)
 
-        change = Change(due, fields=fields, what="created")
+        change = Change(due, fields=fields, what=what)
         told = self._scripts.transition(step_of(invite_id, "created", change), after=rest)
         return _outcome(told), next(iter(_invites(told.more[:2])), None)
 
@@ -212,6 +217,11 @@ class Store:
         """Change fields or the due time of a record that is still in ``state``."""
         change = Change(due, guard, fields, what=what)
         return self.take(Step(invite_id, f"inv:{invite_id}", moves_of({state: state}), change))
+
+    def tell(self, invite_id: str, what: str) -> None:
+        """Add lines to the record's history, whatever its state is; nothing else changes."""
+        moves = moves_of({state: state for state in State})
+        self.take(Step(invite_id, f"inv:{invite_id}", moves, Change(what=what)))
 
     # -- due work
 

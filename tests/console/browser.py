@@ -71,11 +71,38 @@ def shoot(page: Page, name: str) -> None:
     page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong with the page: rule, impact and where."""
+def violations(page: Page, name: str = "") -> list[str]:
+    """What axe finds wrong with the page: rule, impact and where. The result is kept with the pictures, by ``name``."""
     # evaluated by the debugger's own hand, so that the page's policy stays as strict as it is
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(r => JSON.stringify(r.violations))")
-    return [
-        f"{one['id']} ({one['impact']}): {node['html'][:160]}" for one in json.loads(found) for node in one["nodes"][:3]
+    found = json.loads(page.evaluate("axe.run(document).then((found) => JSON.stringify(found))"))
+    wrong = [
+        f"{one['id']} ({one['impact']}): {node['html'][:160]}"
+        for one in found["violations"]
+        for node in one["nodes"][:3]
     ]
+    if name:
+        _keep(name, {"axe": found["testEngine"]["version"], "rules passed": len(found["passes"]), "violations": wrong})
+    return wrong
+
+
+def _keep(name: str, result: dict[str, Any]) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    kept = SHOTS / "axe.json"
+    results = json.loads(kept.read_text()) if kept.exists() else {}
+    kept.write_text(json.dumps({**results, name: result}, indent=1, sort_keys=True))
+
+
+TOO_WIDE = """() => {
+    const page = document.documentElement;
+    if (page.scrollWidth <= page.clientWidth) return [];
+    const wide = (one) => one.getBoundingClientRect().right > page.clientWidth;
+    return [...document.querySelectorAll("body *")].filter(wide).map((one) => one.outerHTML.slice(0, 80));
+}"""
+
+
+def fit(page: Page, name: str) -> list[str]:
+    """What keeps somebody from using the page as it is, with all that is folded opened; a picture of it is kept."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    shoot(page, name)
+    return [*violations(page, name), *(f"has to be scrolled sideways: {one}" for one in page.evaluate(TOO_WIDE))]

@@ -11,6 +11,7 @@ import requests
 
 from service.model import Invite, Kind, Plan, Route, RoutingRequest, State
 from service.tracking.records import new_invite_id
+from service.tracking.store import Store
 from tests.conftest import sid
 from tests.flow.world import PATIENCE_S, Answer, World
 
@@ -93,9 +94,8 @@ def stuck_invite(world: World, number: int, *, trouble: str) -> str:
     return invite.id
 
 
-def crowd(world: World, count: int, *, start: int = 0) -> None:
+def crowd(store: Store, count: int, *, start: int = 0) -> None:
     """So many pending invites, written without Twilio."""
-    store = world.reconciler.parts.store
     for number in range(start, start + count):
         conversation = sid("CH", 0xC0000 + number)
         route = Route(sid("WW", 1), "transfers", sid("WQ", 2), "billing", priority=20, timeout_s=600)

@@ -124,6 +124,7 @@ def test_whole_group_is_retried(operator: Visitor, world: World) -> None:
     assert "8 records that are stuck for this cause" in operator.get(f"confirm?act=retry-group&on={on[1]}").text
     answer = operator.post("act", act="retry-group", on=on[1])
     assert answer.headers["Location"] == "stuck?done=8+due+now"
+    assert last_act(operator).endswith("retry a group being made: a cause of its own 8 due now")
     now_ms = world.reconciler.parts.store.now_ms()
     due = {one.id: one.due_ms for one in world.reconciler.parts.store.get_many([*ids, other])}
     assert all((due[one] or 0) <= now_ms for one in ids)

@@ -13,6 +13,12 @@ pytestmark = pytest.mark.xdist_group("console")
 
 VIEWS = ("now", "open", "open?state=all&order=newest", f"find?sid={sid('CH', 0xC0003)}", "rules", "system")
 SEARCHING = ("stuck", f"find?sid={sid('KD', 7)}", f"find?sid={'KD' + 'e' * 32}", "open?state=pending&rule=none-of-them")
+LONGEST_MS = 500
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_here_yet(world: World) -> None:
+    world.redis.flushall()
 
 
 def commands(world: World) -> int:
@@ -28,7 +34,7 @@ def cost(operator: Visitor, world: World, view: str) -> int:
 
 
 def test_every_open_invite_is_reached_at_the_same_cost(operator: Visitor, world: World) -> None:
-    crowd(world, 130)
+    crowd(world.reconciler.parts.store, 130)
     for view in VIEWS:
         operator.get(view)  # names and the like are read once
     costs = {view: cost(operator, world, view) for view in VIEWS}
@@ -41,15 +47,14 @@ def test_every_open_invite_is_reached_at_the_same_cost(operator: Visitor, world:
         query = html.unescape(page.split('rel="next"')[0].rsplit('href="open?', 1)[1].split('"')[0]) if more else ""
     assert sorted(seen) == [sid("CH", 0xC0000 + number) for number in range(130)]
 
-    crowd(world, 250, start=130)
+    crowd(world.reconciler.parts.store, 250, start=130)
     grown = {view: cost(operator, world, view) - before for view, before in costs.items()}
     assert all(more < 100 for more in grown.values()), grown
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(300)
 def test_ten_thousand_are_shown_quickly(operator: Visitor, world: World) -> None:
-    crowd(world, 10_000, start=100_000)
+    crowd(world.reconciler.parts.store, 10_000, start=100_000)
     took = {}
     for view in (*VIEWS, *SEARCHING):
         operator.get(view)
@@ -59,3 +64,4 @@ def test_ten_thousand_are_shown_quickly(operator: Visitor, world: World) -> None
     for view, (ms, cpu_ms, spent) in took.items():
         print(f"  {view[:44]:44} {ms:6.0f} ms  (of our processor {cpu_ms:4.0f} ms) {spent:6} commands")
     assert max(spent for _, _, spent in took.values()) < 6000
+    assert {view: ms for view, (ms, _, _) in took.items() if ms >= LONGEST_MS} == {}

@@ -1,12 +1,15 @@
 """The sentence on the state of the house, and the words for times and numbers."""
 
+from dataclasses import replace
+
 import pytest
 
 from service.console.house import BUSY, QUIET, STATES, TROUBLE, House, findings, level_of
 from service.console.now_view import now_view
-from service.console.words import many, moment, span
+from service.console.words import exactly, many, moment, span
 from service.model import ErrandState, State
 from service.tracking.census import OPEN_STATES, Counted
+from service.tracking.checkup import Server
 from service.tracking.hours import End, Minute
 
 NOW_MS = 1_700_000_000_000
@@ -18,6 +21,7 @@ def counted(*, due: int = 0, lag_s: float = 0, caught_s: float | None = 10, **st
     return Counted(counts, {name: age for name, (_, age) in states.items()}, due, lag_s, caught_s)
 
 
+SERVER = Server("", "7.2.4", "master", "noeviction", True, True, 10, 100, "Valkey 9.1.2", 4, 60)
 CASES = {
     "nothing open": (House(counted()), QUIET, "All is quiet: nobody waits."),
     "somebody waits": (House(counted(pending=(3, 240))), QUIET, "3 customers wait, the longest for 4 min."),
@@ -38,6 +42,34 @@ CASES = {
     "creates hang": (House(counted(requested=(4, 90))), TROUBLE, "4 invites not made at Twilio yet"),
     "judgement waits": (House(counted(due=1, lapsed=(2, 400))), BUSY, "2 conversations may be without anybody"),
     "first start": (House(counted(caught_s=None)), QUIET, "All is quiet"),
+    "store refuses": (
+        House(counted(), write_fault="Redis: OutOfMemoryError", unsigned_s=500),
+        TROUBLE,
+        "The store can be read, and refuses to write.",
+    ),
+    "store is a replica": (
+        House(counted(), servers=(replace(SERVER, role="slave"),)),
+        TROUBLE,
+        "The store can be read",
+    ),
+    "store nearly full": (
+        House(counted(), servers=(SERVER, replace(SERVER, used_bytes=95))),
+        BUSY,
+        "The store is nearly full: 95 % of its memory.",
+    ),
+    "store without a limit": (House(counted(), servers=(replace(SERVER, most_bytes=0),)), QUIET, "All is quiet"),
+    "append-only file fails": (
+        House(counted(), servers=(replace(SERVER, aof_written=False),)),
+        BUSY,
+        "The store cannot write its append-only file.",
+    ),
+    "invites are looked for": (House(counted(), searching="the store is empty"), BUSY, "Open invites are being"),
+    "no reconciler": (
+        House(counted(due=3, lag_s=80, caught_s=900), unsigned_s=300),
+        TROUBLE,
+        "No reconcile process is at work; the last one signed 5 min ago.",
+    ),
+    "reconciler has signed": (House(counted(), unsigned_s=20), QUIET, "All is quiet"),
 }
 
 
@@ -54,6 +86,11 @@ def test_customers_are_told_beside_the_trouble() -> None:
     assert found[1].text == "2 customers wait, the longest for 30 s."
 
 
+def test_dead_reconciler_is_told_once_with_what_waits_for_it() -> None:
+    (trouble, _) = findings(House(counted(due=3, lag_s=80, caught_s=900), unsigned_s=300))
+    assert "3 records wait for one" in trouble.hint
+
+
 def test_every_state_has_its_words() -> None:
     assert set(STATES) == {*State, *ErrandState}
 
@@ -65,6 +102,14 @@ def test_every_state_has_its_words() -> None:
 )  # fmt: skip
 def test_duration_reads_in_two_units(seconds: float, text: str) -> None:
     assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (20, "20 s"), (90, "90 s"), (600, "10 min"), (5400, "90 min"), (43_200, "12 h"), (604_800, "7 d")],
+)
+def test_time_that_was_set_is_not_rounded(seconds: int, text: str) -> None:
+    assert exactly(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -107,8 +152,8 @@ def test_line_breaks_where_nobody_counted() -> None:
 
 def test_chart_is_told_in_words_too() -> None:
     view = now_view(House(counted()), [minute(0, 3), minute(1, 9), minute(2, 4)], [], now_ms=NOW_MS, hours=6)
-    assert view["charts"][0]["lines"][0] == "waiting now 4, at most 9"
-    assert view["charts"][1]["told"] == "longest wait now 2 min, at most 2 min"
+    assert view["charts"][0]["lines"][0] == "waiting: last 4, at most 9"
+    assert view["charts"][1]["told"] == "longest wait: last 2 min, at most 2 min"
 
 
 def test_ends_keep_their_reason() -> None:

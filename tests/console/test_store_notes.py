@@ -116,9 +116,3 @@ def test_success_forgets_the_tries(notes: ConsoleNotes) -> None:
 def test_address_itself_is_not_stored(notes: ConsoleNotes, client: "redis.Redis") -> None:
     notes.failed("198.51.100.1")
     assert not [name for name in client.scan_iter() if "198" in str(name)]
-
-
-def test_server_tells_what_matters(notes: ConsoleNotes) -> None:
-    (server,) = notes.servers()
-    assert server["when full"] == "noeviction"
-    assert server["append-only file (1: on)"] == "1"

@@ -37,6 +37,45 @@ def test_request_is_counted_by_rule_and_outcome(world: World, watcher: Watcher) 
     assert watcher.added("requests_total", **of_rule, outcome="seen_before") == 2
 
 
+def test_refused_request_is_counted_by_its_rule(world: World, watcher: Watcher) -> None:
+    world.fault("POST /v1/Interactions", status=400, when="before", times=1)
+    assert world.escalate(world.customer()["conversation_sid"], attributes={"topic": "billing"}).status == 422
+    assert watcher.added("requests_total", kind="escalation", rule="billing", outcome="refused") == 1
+
+
+@pytest.mark.parametrize(
+    ("attributes", "rule", "outcome"),
+    [
+        ({"topic": "a"}, "first", "first_step"),
+        ({"topic": "b"}, "second", "later_step"),
+        ({"topic": "c"}, "third", "no_step_fits"),
+        ({}, "default", "first_step"),
+    ],
+)
+def test_decision_is_counted_by_the_step_that_is_tried(
+    build: Build, attributes: dict[str, str], rule: str, outcome: str
+) -> None:
+    world = build()
+    skipped = "{workflow: everyone, skip_if: attributes.topic != null}"
+    Path(world.settings.rules_file).write_text(
+        f"""
+version: 1
+rules:
+  - {{name: first, when: attributes.topic == "a", route: {{workflow: everyone}}}}
+  - {{name: second, when: attributes.topic == "b", route: {skipped}, fallback: [{{workflow: everyone}}]}}
+  - {{name: third, when: attributes.topic == "c", route: {skipped}, fallback: [{skipped}]}}
+default: {{workflow: everyone}}
+"""
+    )
+    world.await_rule_file()
+    watcher = Watcher(f"{world.url}/metrics")
+    world.escalate(world.customer()["conversation_sid"], attributes=attributes)
+    assert watcher.added("decisions_total", kind="escalation", rule=rule, outcome=outcome) == 1
+    assert watcher.added("decisions_total") == 1
+    world.post("decisions", {"conversation_sid": sid("CH", 1), "attributes": attributes})
+    assert watcher.added("decisions_total", kind="escalation", rule=rule, outcome="dry_run") == 1
+
+
 def test_answers_are_counted_by_address(world: World, watcher: Watcher) -> None:
     world.escalate("no-sid")
     requests.get(f"{world.url}/v1/nothing-here", timeout=20)

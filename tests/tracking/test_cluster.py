@@ -1,4 +1,4 @@
-"""The store on a real cluster of three: every test of the store and of the keys once more, the whole flow, faults.
+"""The store on a real cluster of three: every test of store, keys and hits once more, the whole flow, faults.
 
 A script whose keys lie on several nodes is refused there, and so is a command on keys of several nodes: this is what
 holds the hash tags to their purpose.
@@ -22,7 +22,7 @@ from service.tracking.store import Store
 from tests.flow.acts import NOTHING_WRONG, errand, live_tasks, park, served
 from tests.flow.conftest import RULES
 from tests.flow.world import World
-from tests.tracking import test_idempotency, test_store
+from tests.tracking import test_hits, test_idempotency, test_store
 from tests.tracking.fleet import Fleet, await_true, start_cluster
 
 pytestmark = pytest.mark.xdist_group("cluster")  # one cluster for all of them
@@ -34,7 +34,7 @@ SCRIPTS = sorted(
 # Each test of the store that takes it, or a client, from a fixture; here these are the cluster's.
 _AGAIN = [
     (module, name)
-    for module in (test_store, test_idempotency)
+    for module in (test_store, test_idempotency, test_hits)
     for name, test in vars(module).items()
     if name.startswith("test_")
     and {"store", "client", "keys"} & set(test.__code__.co_varnames[: test.__code__.co_argcount])

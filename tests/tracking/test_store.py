@@ -254,3 +254,33 @@ def test_empty_plan_survives_the_trip(store: Store) -> None:
     found = store.get(invite.id)
     assert found is not None
     assert (found.plan, found.request, found.route) == (EMPTY_PLAN, invite.request, None)
+
+
+def test_history_is_told_without_moving_anything(store: Store) -> None:
+    invite = draft()
+    store.create(invite, due_in_s=60)
+    before = store.get(invite.id)
+    store.tell(invite.id, "called one: 200 in 1 ms\ncalled two: 200 in 1 ms")
+    found = store.get(invite.id)
+    assert before is not None
+    assert found is not None
+    assert [entry.what for entry in found.history[1:]] == ["called one: 200 in 1 ms", "called two: 200 in 1 ms"]
+    assert replace(found, history=before.history) == before
+
+
+def test_record_that_is_gone_is_told_nothing(store: Store, client: "redis.Redis") -> None:
+    invite = draft()
+    store.tell(invite.id, "called one: 200 in 1 ms")
+    assert list(client.scan_iter("*")) == []
+
+
+def test_calls_leave_room_for_what_moves_the_record(store: Store) -> None:
+    invite = draft()
+    store.create(invite, due_in_s=60)
+    for _ in range(100):
+        store.tell(invite.id, "called create interaction: 503 in 1000 ms " + "R" * 34)
+    store.move(invite.id, "created", due=60)
+    found = store.get(invite.id)
+    assert found is not None
+    assert found.history[-1].what == "created"
+    assert 10 < len(found.history) < 40

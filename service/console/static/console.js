@@ -11,13 +11,13 @@
     const axis = { stroke: colour("--soft"), grid: { stroke: colour("--grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
     const lines = [colour("--line-1"), colour("--line-2")];
     const series = chart.names.map((name, index) => ({
-      label: name, stroke: lines[index], width: 2, points: { show: false }, spanGaps: false,
+      label: name, stroke: lines[index], width: 2, points: { show: chart.data[0].length < 3 }, spanGaps: false,
       fill: index === 0 ? lines[0] + "22" : undefined,
     }));
     return {
       width: element.clientWidth, height: element.clientHeight, legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false } }, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
-      scales: { y: { range: (_, least, most) => [0, Math.max(1, most * 1.15)] } },
+      scales: { x: { range: () => [chart.from, chart.to] }, y: { range: (_, least, most) => [0, Math.max(1, most * 1.15)] } },
       axes: [{ ...axis, space: 70, size: 28, values: (_, times) => times.map((time) => new Date(time * 1000).toISOString().slice(11, 16)) }, { ...axis, size: 44 }],
       series: [{}, ...series],
     };

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from service.errors import TwilioRefusedError
 from service.model import NOTHING, Ask, Errand, ErrandKind, ErrandState
+from service.reconcile.calls_told import calls_told
 from service.reconcile.errands.ending import end
 from service.reconcile.errands.leaving import leave
 from service.reconcile.errands.listening import take_back
@@ -47,7 +48,8 @@ def work_errand(parts: Parts, book: Rulebook, errand_id: str, *, now_ms: int) ->
     else:
         _hold(parts, errand, now_ms)
         try:
-            work(parts, book, errand, now_ms=now_ms)
+            with calls_told(parts, errand):
+                work(parts, book, errand, now_ms=now_ms)
         except Gone:
             settle(parts, errand, "closed", reason="the channel is over")
         except TwilioRefusedError as error:

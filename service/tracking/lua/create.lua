@@ -3,12 +3,15 @@
 -- KEYS[2] due          zset   id -> due time, epoch ms
 -- KEYS[3] all          zset   id -> created at, epoch ms
 -- KEYS[4] open         zset   id -> rank of its state * 1e13 + created at: what is open, by state and age
--- KEYS[5] line         list   ids that wait for their turn; optional
+-- KEYS[5] hits         hash   rule -> how many records it has led to, "rule at" -> when last, " since" -> since when;
+--                             the record's own key where none is counted
+-- KEYS[6] line         list   ids that wait for their turn; optional
 -- ARGV[1] id
 -- ARGV[2] delay        ms until the record is due, from now
 -- ARGV[3] rank         of the state that it begins in
 -- ARGV[4] line_ttl     ms to keep the line
--- ARGV[5..] field, value, ...
+-- ARGV[5] rule         that has led to the record; "" where none is counted
+-- ARGV[6..] field, value, ...
 -- Returns {word, state, now}: "created" | "exists"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -16,7 +19,7 @@ local state = redis.call('HGET', KEYS[1], 'state')
 if state then
   return {'exists', state, now}
 end
-redis.call('HSET', KEYS[1], 'id', ARGV[1], 'created_at_ms', now, unpack(ARGV, 5))
+redis.call('HSET', KEYS[1], 'id', ARGV[1], 'created_at_ms', now, unpack(ARGV, 6))
 state = redis.call('HGET', KEYS[1], 'state')
 redis.call('HSET', KEYS[1], 'log', string.format('%.0f %s asked', now, state))
 if redis.call('HGET', KEYS[1], 'attempt') == '1' then -- whoever writes it makes the first attempt at once
@@ -25,8 +28,13 @@ end
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], now, ARGV[1])
 redis.call('ZADD', KEYS[4], ARGV[3] * 1e13 + now, ARGV[1])
-if KEYS[5] then
-  redis.call('RPUSH', KEYS[5], ARGV[1])
-  redis.call('PEXPIRE', KEYS[5], ARGV[4])
+if ARGV[5] ~= '' then
+  redis.call('HINCRBY', KEYS[5], ARGV[5], 1)
+  redis.call('HSET', KEYS[5], ARGV[5] .. ' at', now)
+  redis.call('HSETNX', KEYS[5], ' since', now)
+end
+if KEYS[6] then
+  redis.call('RPUSH', KEYS[6], ARGV[1])
+  redis.call('PEXPIRE', KEYS[6], ARGV[4])
 end
 return {'created', state, now}

@@ -10,7 +10,7 @@
 -- ARGV[4] event_ttl    ms to remember the event; 0 where there is no event
 -- ARGV[5] guard        a field that must be unset or have the value ARGV[6]; "" for no guard
 -- ARGV[6] guarded      that value
--- ARGV[7] what         the history's words for this move; "" where it is not worth a line
+-- ARGV[7] what         the history's words for this move, a line each; "" where it is not worth one
 -- ARGV[8..] field, value, ...
 -- Returns {word, state, now, first}: "moved" | "ignored" | "duplicate" | "guarded" | "missing"; first is 1 for the move
 -- that gives the guard's field its value
@@ -18,22 +18,22 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local seen = redis.call('HMGET', KEYS[1], 'state', 'id', 'created_at_ms', 'log')
 local state, id, created, log = seen[1], seen[2], seen[3], seen[4] or ''
-if not state then
-  return {'missing', '', now}
-end
+if not state then return {'missing', '', now} end
 local held = ARGV[5] ~= '' and redis.call('HGET', KEYS[1], ARGV[5]) or ''
-if held ~= '' and held ~= ARGV[6] then
-  return {'guarded', state, now}
-end
+if held ~= '' and held ~= ARGV[6] then return {'guarded', state, now} end
 if ARGV[4] ~= '0' and not redis.call('SET', KEYS[3], 1, 'NX', 'PX', ARGV[4]) then
   return {'duplicate', state, now}
 end
 local to, rank = string.match(' ' .. ARGV[1] .. ' ', ' ' .. state .. '>(%l+)=(%d+) ')
-if not to then
-  return {'ignored', state, now}
+for what in string.gmatch(ARGV[7], '[^\n]+') do
+  local call = string.find(what, '^called ') -- it was made whatever the row says, and leaves room for what moves
+  if (to or call) and #log < (call and 2000 or 4000) then
+    log = string.format('%s\n%.0f %s %s', log, now, to or state, what)
+  end
 end
-if ARGV[7] ~= '' and #log < 4000 then
-  log = string.format('%s\n%.0f %s %s', log, now, to, ARGV[7])
+if not to then
+  if log ~= (seen[4] or '') then redis.call('HSET', KEYS[1], 'log', log) end
+  return {'ignored', state, now}
 end
 redis.call('HSET', KEYS[1], 'state', to, 'log', log, unpack(ARGV, 8))
 if to ~= state then
