@@ -4,6 +4,7 @@ WEB_CONCURRENCY  worker processes; default: as many as there are cores for us
 PIN_WORKERS      "1" ties each worker to a core of its own
 """
 
+import gc
 import itertools
 import logging
 import math
@@ -102,6 +103,12 @@ class _NoText(logging.Filter):
         if str(record.msg).startswith("Invalid"):
             record.msg, record.args = "Invalid request", None
         return True
+
+
+def when_ready(server: Any) -> None:
+    """Before the first fork. What is loaded stays for good: where the collector never touches it, it stays shared."""
+    gc.collect()
+    gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:

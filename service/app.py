@@ -8,9 +8,6 @@ import structlog
 from flask import Flask, Response, request
 
 from service.console.access import access_of
-from service.console.office import Office
-from service.console.pages import console
-from service.console.reach import Reach
 from service.errors import ConfigurationError, RouterError
 from service.flex.client import flex_tokens, http_client, twilio_client
 from service.flex.conversations import Conversations
@@ -42,14 +39,11 @@ from service.rules.faults import Fault, RulesError
 from service.rules.loading import RulesFile, read_text
 from service.rules.resolve import Directory, unresolved
 from service.rules.ruleset import RuleSet
-from service.rules.tried import Beside
 from service.settings import Settings, load_settings
 from service.tracing import set_up_tracing
 from service.tracking.arrival import Pace
 from service.tracking.census import Census
-from service.tracking.checkup import Checkup
 from service.tracking.connection import connect
-from service.tracking.console_notes import ConsoleNotes
 from service.tracking.errands import Errands
 from service.tracking.figures import Figures
 from service.tracking.hits import Hits
@@ -57,7 +51,6 @@ from service.tracking.hours import Hours
 from service.tracking.idempotency import IdempotencyKeys
 from service.tracking.marks import Marks
 from service.tracking.notes import Notes
-from service.tracking.openings import Openings
 from service.tracking.roll import WEB, Roll
 from service.tracking.store import Store
 
@@ -99,8 +92,8 @@ def _web(settings: Settings) -> tuple[Flask, Desk, Door]:
         _check_use_of_aliases(book)
     except RulesError as error:
         raise ConfigurationError((str(error),)) from error
-    left_for_events = max(1, settings.web_threads // 4)
-    hands = threading.BoundedSemaphore(min(settings.twilio_concurrency, settings.web_threads - left_for_events))
+    left_for_others = max(1, settings.web_threads // 4)
+    hands = threading.BoundedSemaphore(min(settings.twilio_concurrency, settings.web_threads - left_for_others))
     desk = Desk(parts, book, settings.request_budget_s, settings.idempotency_window_s, hands)
 
     app = Flask(__name__, static_folder=None)
@@ -126,21 +119,36 @@ def _web(settings: Settings) -> tuple[Flask, Desk, Door]:
     app.register_blueprint(probes(desk))
     app.register_blueprint(measures(desk, door))
     app.register_blueprint(docs())
-    if (access := access_of(settings)).open:
-        client = connect(settings.redis_url)
-        office = Office(
-            desk=desk,
-            access=access,
-            openings=Openings(client),
-            notes=ConsoleNotes(client),
-            checkup=Checkup(client),
-            reach=Reach(desk),
-            presence=presence,
-            tests=Beside(settings.rules_file),
-            settings=settings,
-        )
-        app.register_blueprint(console(office))
+    _open_console(app, desk, presence, settings)
     return app, desk, door
+
+
+def _open_console(app: Flask, desk: Desk, presence: Presence, settings: Settings) -> None:
+    """Only where somebody may enter it: its pages would take 5 MB of every process."""
+    access = access_of(settings)
+    if not access.open:
+        return
+    from service.console.office import Office
+    from service.console.pages import console
+    from service.console.reach import Reach
+    from service.rules.tried import Beside
+    from service.tracking.checkup import Checkup
+    from service.tracking.console_notes import ConsoleNotes
+    from service.tracking.openings import Openings
+
+    client = connect(settings.redis_url)
+    office = Office(
+        desk=desk,
+        access=access,
+        openings=Openings(client),
+        notes=ConsoleNotes(client),
+        checkup=Checkup(client),
+        reach=Reach(desk),
+        presence=presence,
+        tests=Beside(settings.rules_file),
+        settings=settings,
+    )
+    app.register_blueprint(console(office))
 
 
 def create_reconciler(settings: Settings) -> Reconciler:

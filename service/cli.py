@@ -46,6 +46,7 @@ def web() -> None:
     settings = load_settings(os.environ)
     os.environ.setdefault("HOST", settings.host)
     os.environ.setdefault("PORT", str(settings.port))
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # by default glibc keeps memory in reserve for each thread
     from service.app import create_app
 
     create_app(settings)  # all faults now and in full, not one at a time in every worker

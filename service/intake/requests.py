@@ -34,6 +34,7 @@ log = structlog.stdlib.get_logger("service.request")
 
 MADE, SEEN_BEFORE, BEING_FINISHED = 201, 200, 202
 LONGEST_TASK_S = 15 * 86_400  # a task may wait for 14 days ("TaskRouter resource limits")
+PRINT = 32  # hexadecimal digits of a body's fingerprint that are kept with its key; once it was all 64
 IN_HAND_S = 60.0  # a key without a record is in somebody's hands for so long, and then forgotten
 LOST_AFTER_S = 15.0  # a web process that has not finished by then has died; the reconciler takes over
 _STORE_RESERVE_S = 1.0
@@ -52,7 +53,7 @@ def take(desk: Desk, request: RoutingRequest, *, caller: Caller, waited_s: float
     asked = with_carried(desk.parts, request)  # the key and the fingerprint are those of the bare request
     decision = fitting_decision(desk.book, asked)
     invite = replace(_drafted(asked, decision, _named_place(desk, request)), asked_by=caller.id)
-    key, fingerprint = _key(desk, request, invite, caller.id), body_fingerprint(_canonical(request, invite))
+    key, fingerprint = _key(desk, request, invite, caller.id), body_fingerprint(_canonical(request, invite))[:PRINT]
     value = f"{invite.id}|{fingerprint}"
     for _ in range(3):
         met = desk.parts.keys.remember_at(key.name, value, keep_s=key.keep_s, sid=_thread(invite))
@@ -66,7 +67,7 @@ def take(desk: Desk, request: RoutingRequest, *, caller: Caller, waited_s: float
             return _make(desk, invite, deadline)
         held_id, held_print = held.split("|", 1)
         earlier = desk.parts.store.get(held_id)
-        same_body = held_print == fingerprint
+        same_body = held_print[:PRINT] == fingerprint
         in_hand = earlier is None and desk.parts.keys.age_s(key.name, keep_s=key.keep_s) < IN_HAND_S
         if in_hand and same_body and not _appears(desk, held_id):
             check_attends(desk, caller, _place(invite), request.origin)
@@ -242,10 +243,15 @@ def _write(desk: Desk, invite: Invite, *, begun: bool) -> Outcome:
 
 def _send(desk: Desk, invite: Invite, written: Outcome, deadline: float) -> tuple[Sent | None, Invite | None]:
     """What was made, and the record as it is then."""
+    if written.moved:
+        invite = replace(invite, created_at_ms=written.now_ms)
     with budget(max(0.1, deadline - time.monotonic() - _STORE_RESERVE_S)):
         # if another process has the same record in hand, only one of us gets to make the call
         sent = send(desk.parts, invite, now_ms=written.now_ms, told=True, begun=written.moved)
-    return sent, sent.record if sent else desk.parts.store.get(invite.id)
+    made = sent.record if sent else None
+    if made is None or not written.moved:  # of a record that others have written we know too little
+        made = desk.parts.store.get(invite.id)
+    return sent, made
 
 
 def _without_record(invite: Invite, sent: Sent | None, now_ms: int) -> tuple[Invite, int]:

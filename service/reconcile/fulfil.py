@@ -22,7 +22,7 @@ from service.reconcile.calls_told import lines_of
 from service.reconcile.parts import Parts
 from service.rules.carried import LINKED
 from service.tracking.arrival import Pace
-from service.tracking.records import fields_of
+from service.tracking.records import request_fields
 from service.tracking.store import KEEP, NONE
 
 log = structlog.stdlib.get_logger("service.invite")
@@ -100,7 +100,8 @@ def _send(parts: Parts, invite: Invite, route: Route, calls: list[Kept], *, now_
             record.lapsed("refused")
         log.error("invite.refused", invite=invite.id, why=error.detail)
     else:
-        return Sent(made, confirm(parts, invite, made, what=_history(invite, calls, "created")))
+        what = _history(invite, calls, "created")
+        return Sent(made, confirm(parts, replace(invite, attempt=invite.attempt + 1), made, what=what))
     return None
 
 
@@ -119,16 +120,18 @@ def _begin(parts: Parts, invite: Invite, *, now_ms: int) -> bool:
 
 
 def confirm(parts: Parts, invite: Invite, made: Made, *, what: str = "created") -> Invite | None:
-    """Write down what Twilio made: the record as it is then. Does nothing new if an event has told us already."""
+    """Write down what Twilio made: the record as it is then, but for its history. Does nothing new if an event has told
+    us already."""
     fields = sids_of(invite, made)
     usual, due = (pace.due_after("created", invite.kind) for pace in (parts.pace, pace_of(parts, invite)))
-    outcome, written = parts.store.confirm(invite.id, due=due, fields=fields | {"trouble": ""}, what=what)
-    if not outcome.moved and (due != usual or invite.trouble):  # an event was faster, and knows nothing of either
-        parts.store.touch(invite.id, State.PENDING, due=due if due != usual else KEEP, fields={"trouble": ""})
-        written = parts.store.get(invite.id)
+    outcome = parts.store.confirm(invite.id, due=due, fields=fields | {"trouble": ""}, what=what)
     if outcome.moved:
         log.info("invite.created", invite=invite.id, rule=invite.plan.rule, task=made.task_sid)
-    return written
+        due_ms = outcome.now_ms + int(due * 1000) if not isinstance(due, str) else None
+        return replace(invite, state=State.PENDING, due_ms=due_ms, trouble=None, **fields)  # type: ignore[arg-type]
+    if due != usual or invite.trouble:  # an event was faster, and knows nothing of either
+        parts.store.touch(invite.id, State.PENDING, due=due if due != usual else KEEP, fields={"trouble": ""})
+    return parts.store.get(invite.id)
 
 
 def pace_of(parts: Parts, invite: Invite) -> Pace:
@@ -233,7 +236,7 @@ def _carrying(parts: Parts, invite: Invite) -> Invite:
         log.warning("invite.carries_nothing", invite=invite.id, why=error.detail)
         found = {}
     carrying = _as_far_as_it_fits(invite, found)
-    parts.store.touch(invite.id, State.REQUESTED, fields={"request": fields_of(carrying)["request"]})
+    parts.store.touch(invite.id, State.REQUESTED, fields=request_fields(carrying))
     return carrying
 
 

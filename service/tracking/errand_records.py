@@ -59,7 +59,7 @@ def errand_of(fields: Mapping[str, str], due_ms: int | None) -> Errand:
         ask=_ask_of(json.loads(fields["ask"])),
         carried=json.loads(fields.get("carried") or "{}"),
         due_ms=due_ms,
-        history=history_of(fields.get("log")),
+        history=history_of(fields),
         **texts,  # type: ignore[arg-type]  # names and types are those of the record
         **numbers,  # type: ignore[arg-type]
     )

@@ -11,7 +11,8 @@ Key map (``NN`` is one of 64 partitions, and the hash tag that keeps a conversat
     flex:{NN}:errands      zset    id → created at
     flex:{NN}:line:<UO>    list    ids of a channel's errands that wait for their turn
     flex:{NN}:ers:<CH|UO>  set     ids of the errands of one conversation or channel, in the partition of that SID
-    flex:{NN}:of:<CH|UO>   set     ids of one conversation or channel, in the partition of that SID
+    flex:{NN}:of:<CH|UO>   set     ids of one conversation, or of a channel whose conversation was not known; in the
+                                   partition of that SID
     flex:{NN}:ev:<EV>      string  an event that was seen, in the partition of its invite
     flex:{NN}:task:<WT>    string  invite id, in the partition of the task SID
     flex:{NN}:thread:<CH>  hash    interaction_sid and channel_sid of a conversation
@@ -29,14 +30,17 @@ from dataclasses import asdict
 
 from service.errors import StoreUnavailableError
 from service.model import Entry, Invite, Kind, Mode, Origin, Plan, Release, Route, RoutingRequest, State, Target
+from service.tracking.packing import COUNT, pack, unpack
 
 PARTITIONS = 64
-RECORD_VERSION = "2"
+PACKED = "packed"  # in place of a plan: without one, earlier versions take a record for what is left of one
+RECORD_VERSION = "3"
 
 _ID = re.compile(r"iv_([0-9]{2})_([0-9a-z]{32,33})")
 _TEXTS = ("interaction_sid", "channel_sid", "conversation_sid", "invite_sid", "task_sid", "worker_sid",
           "predecessor", "successor", "reason", "asked_by", "trouble")  # fmt: skip
 _NUMBERS = ("step", "attempt", "sent_at_ms", "created_at_ms", "ladder_at_ms", "ended_at_ms", "looks")
+_FLAGS = ("farewell_sent", "old_agent_gone", "cancel_wanted", "let_go")
 
 
 def partition_of(anchor: str) -> int:
@@ -81,22 +85,19 @@ def anchored(name: str, sid: str) -> str:
 
 
 def fields_of(invite: Invite) -> dict[str, str]:
-    """The record as written by a create. Unset texts are left out; times come from the store itself."""
+    """The record as written by a create. What is unset is left out; times come from the store itself."""
     fields = {name: str(value) for name in _TEXTS if (value := getattr(invite, name)) is not None}
-    return fields | {
-        "v": RECORD_VERSION,
-        "kind": invite.kind,
-        "state": invite.state,
-        "step": str(invite.step),
-        "attempt": str(invite.attempt),
-        "ladder_at_ms": "" if invite.ladder_at_ms is None else str(invite.ladder_at_ms),
-        "request": _json(asdict_request(invite.request)),
-        "plan": _json({**invite.plan.__dict__, "steps": [_route_fields(route) for route in invite.plan.steps]}),
-        "farewell_sent": _flag(invite.farewell_sent),
-        "old_agent_gone": _flag(invite.old_agent_gone),
-        "cancel_wanted": _flag(invite.cancel_wanted),
-        "let_go": _flag(invite.let_go),
-    }
+    fields |= {name: str(value) for name in ("step", "attempt", "ladder_at_ms") if (value := getattr(invite, name))}
+    fields |= {name: "1" for name in _FLAGS if getattr(invite, name)}
+    fields |= {"v": RECORD_VERSION, "kind": invite.kind, "state": invite.state, "plan": PACKED}
+    return fields | request_fields(invite)
+
+
+def request_fields(invite: Invite) -> dict[str, str]:
+    """The request and its plan, as the record keeps them."""
+    plan = {name: value for name, value in invite.plan.__dict__.items() if value is not None}
+    plan |= {"steps": [_route_fields(route) for route in invite.plan.steps], "trace": _readable(invite.plan.trace)}
+    return pack([asdict_request(invite.request), plan])
 
 
 def invite_of(fields: Mapping[str, str], due_ms: int | None) -> Invite:
@@ -106,21 +107,28 @@ def invite_of(fields: Mapping[str, str], due_ms: int | None) -> Invite:
     refuse_later(fields, RECORD_VERSION)
     texts = {name: fields.get(name) or None for name in _TEXTS}
     numbers = {name: int(fields[name]) for name in _NUMBERS if fields.get(name)}
+    flags = {name: fields.get(name) == "1" for name in _FLAGS}
+    request, plan = _asked(fields)
     return Invite(
         id=fields["id"],
         kind=Kind(fields["kind"]),
         state=State(fields["state"]),
-        request=_request_of(json.loads(fields["request"])),
-        plan=_plan_of(json.loads(fields["plan"])),
+        request=_request_of(request),
+        plan=_plan_of(plan),
         due_ms=due_ms,
-        farewell_sent=fields.get("farewell_sent") == "1",
-        old_agent_gone=fields.get("old_agent_gone") == "1",
-        cancel_wanted=fields.get("cancel_wanted") == "1",
-        let_go=fields.get("let_go") == "1",
-        history=history_of(fields.get("log")),
+        history=history_of(fields),
         **texts,  # type: ignore[arg-type]  # names and types are those of the record
         **numbers,  # type: ignore[arg-type]
+        **flags,  # type: ignore[arg-type]
     )
+
+
+def _asked(fields: Mapping[str, str]) -> tuple[dict[str, object], dict[str, object]]:
+    """The request and the plan; versions 1 and 2 had a field of JSON for each."""
+    found = unpack(fields) if COUNT in fields else [json.loads(fields["request"]), json.loads(fields["plan"])]
+    if not isinstance(found, list) or len(found) != 2:
+        raise ValueError("a record holds a request and a plan")
+    return found[0], found[1]
 
 
 def refuse_later(fields: Mapping[str, str], version: str) -> None:
@@ -135,10 +143,13 @@ def refuse_later(fields: Mapping[str, str], version: str) -> None:
         )
 
 
-def history_of(log: str | None) -> tuple[Entry, ...]:
-    """The lines of a record's history, oldest first."""
-    lines = [line.split(" ", 2) for line in (log or "").splitlines() if line]  # the first is empty in upgraded records
-    return tuple(Entry(int(at), state, what) for at, state, what in lines)
+def history_of(fields: Mapping[str, str]) -> tuple[Entry, ...]:
+    """The lines of a record's history, oldest first. Before version 3 all of it was one field, ``log``; while an
+    upgrade is half done there may be both."""
+    pieces = "".join(fields[f"l{number}"] for number in range(int(fields.get("ln") or 0)))
+    text = f"{fields.get('log') or ''}\n{pieces}"
+    lines = [line.split(" ", 2) for line in text.splitlines() if line]
+    return tuple(sorted((Entry(int(at), state, what) for at, state, what in lines), key=lambda entry: entry.at_ms))
 
 
 def asdict_request(request: RoutingRequest) -> dict[str, object]:
@@ -154,7 +165,21 @@ def _plain(request: RoutingRequest) -> RoutingRequest:
 
 
 def _route_fields(route: Route) -> dict[str, object]:
-    return {**route.__dict__, "attributes": dict(route.attributes)}
+    fields = {**route.__dict__, "attributes": dict(route.attributes)}
+    return {name: value for name, value in fields.items() if value not in (None, False, {})}
+
+
+def _readable(trace: str) -> object:
+    """A trace as the JSON that it is, if it reads the same again: a text in a text is full of escapes."""
+    try:
+        value = json.loads(trace)
+    except ValueError:
+        return trace
+    return value if _compact(value) == trace and not isinstance(value, str) else trace
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _request_of(data: dict[str, object]) -> RoutingRequest:
@@ -173,12 +198,6 @@ def _plan_of(data: dict[str, object]) -> Plan:
     assert isinstance(steps, list)
     if isinstance(release := data.get("release"), str):
         data["release"] = Release(release)
+    if not isinstance(trace := data.get("trace", ""), str):
+        data["trace"] = _compact(trace)
     return Plan(steps=tuple(Route(**step) for step in steps), **data)  # type: ignore[arg-type]
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _flag(value: bool) -> str:
-    return "1" if value else "0"

@@ -4,15 +4,14 @@ All times are Redis' own clock, so that processes whose clocks differ agree on w
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import redis
 
 from service.model import ErrandState, State
 from service.tracking.connection import lua, store_faults
 from service.tracking.records import key, partition_of_id
-from service.tracking.together import Call, Fill, together
+from service.tracking.together import Call, Plain, together
 
 EVENT_KEPT_S = 25 * 3600  # longer than the catch-up ever looks back
 LINE_KEPT_S = 86_400
@@ -54,14 +53,13 @@ class Step:
 class Said:
     """A script's answer: a word, the state that holds now ("" if there is no record), and Redis' time (epoch ms).
 
-    ``first``: this move has given the guard's field its value. ``more``: the answers to what went after the script.
+    ``first``: this move has given the guard's field its value.
     """
 
     word: str  # created exists | moved ignored duplicate guarded missing
     state: str
     now_ms: int
     first: bool = False
-    more: Sequence[Any] = ()
 
 
 class Scripts:
@@ -82,11 +80,12 @@ class Scripts:
         due_in_s: float,
         fields: Mapping[str, str],
         rule: str = "",
-        before: Fill | None = None,
+        links: Sequence[Call | Plain] = (),
     ) -> Said:
         """Write a new record. ``names``: of the record, of the list of all, and of the line it joins if any.
 
-        ``rule``: whose hit it is, if it is one. What ``before`` fills in goes before it, in the same round trip.
+        ``rule``: whose hit it is, if it is one. The ``links`` go before it, in the same round trip: they are harmless
+        without a record.
         """
         partition = partition_of_id(record_id)
         record, everything, *line = names
@@ -96,18 +95,17 @@ class Scripts:
         pairs = [part for pair in fields.items() for part in pair]
         arguments: list[str | int] = [record_id, milliseconds(due_in_s), rank, LINE_KEPT_S * 1000, rule, *pairs]
         with store_faults():
-            if before is None:
+            if not links:
                 return said(self._create(keys=keys, args=arguments))
-            return said(together(self._redis, Call(lua("create"), keys, arguments), before=before)[0])
+            return said(together(self._redis, [*links, Call(lua("create"), keys, arguments)])[-1])
 
-    def transition(self, step: Step, *, after: Fill | None = None) -> Said:
-        """Move a record. What ``after`` fills in goes after it, in the same round trip."""
+    def transition(self, step: Step, *, links: Sequence[Call | Plain] = ()) -> Said:
+        """Move a record. The ``links`` go after it, in the same round trip."""
         call = self.call(step)
         with store_faults():
-            if after is None:
+            if not links:
                 return said(self._transition(keys=call.keys, args=call.arguments))
-            answer, more = together(self._redis, call, after=after)
-            return replace(said(answer), more=more)
+            return said(together(self._redis, [call, *links])[0])
 
     def call(self, step: Step) -> Call:
         """The script of ``transition`` with its keys and arguments, for who sends several of them together."""
@@ -117,7 +115,8 @@ class Scripts:
         pairs = [part for pair in (change.fields or {}).items() for part in pair]
         delay = change.due if isinstance(change.due, str) else milliseconds(change.due)
         remember = EVENT_KEPT_S * 1000 if change.event_sid else 0
-        arguments = [step.moves, delay, self._keep_ms, remember, *(change.guard or ("", "")), change.what, *pairs]
+        what = change.what.encode("ascii", "replace").decode()  # the script cuts it into pieces, at any byte
+        arguments = [step.moves, delay, self._keep_ms, remember, *(change.guard or ("", "")), what, *pairs]
         return Call(lua("transition"), [record, key(partition, "due"), event, key(partition, "open")], arguments)
 
 

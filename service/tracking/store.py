@@ -12,7 +12,7 @@ import redis
 
 from service.errors import StoreUnavailableError
 from service.metrics.record import store_failed
-from service.model import Invite, State, Thread
+from service.model import Invite, State, Thread, is_sid
 from service.tracking.connection import fault_of, lua, store_faults
 from service.tracking.hits import hit_of
 from service.tracking.lifecycle import TRANSITIONS
@@ -26,7 +26,7 @@ from service.tracking.records import (
     partition_of_id,
 )
 from service.tracking.scripts import KEEP, NONE, Change, Said, Scripts, Step, milliseconds, moves_of, said
-from service.tracking.together import all_together
+from service.tracking.together import Call, Plain, all_together, together
 
 __all__ = ["KEEP", "NONE", "Change", "Filters", "Link", "Outcome", "Step", "Store", "adopted_id", "step_of"]
 
@@ -130,22 +130,21 @@ class Store:
         A record with ``attempt`` 1 counts as begun now: whoever writes it makes the first attempt at once. One that a
         rule has just decided is a hit of that rule (see ``hits``).
         """
-        names = [f"inv:{invite.id}", "all"]
-
-        def index(pipe: Any) -> None:  # first: a name without a record is harmless
-            _index(pipe, invite.id, invite.conversation_sid, invite.channel_sid)
-
-        fields, rule = fields_of(invite), hit_of(invite)
         return _outcome(
-            self._scripts.create(invite.id, names, due_in_s=due_in_s, fields=fields, rule=rule, before=index)
+            self._scripts.create(
+                invite.id,
+                [f"inv:{invite.id}", "all"],
+                due_in_s=due_in_s,
+                fields=fields_of(invite),
+                rule=hit_of(invite),
+                links=_found_by(invite.id, invite.conversation_sid, invite.channel_sid),
+            )
         )
 
-    def index(self, invite_id: str, *sids: str | None) -> None:
-        """Let the invite be found by its conversation and its channel, whichever of them is known."""
+    def index(self, invite_id: str, conversation_sid: str | None, channel_sid: str | None) -> None:
+        """Let the invite be found by its conversation, or by its channel where that is all that is known."""
         with store_faults():
-            pipe = self._redis.pipeline(transaction=False)
-            _index(pipe, invite_id, *sids)
-            pipe.execute()
+            together(self._redis, _found_by(invite_id, conversation_sid, channel_sid))
 
     def get(self, invite_id: str) -> Invite | None:
         """The record, or None if there is none (any more)."""
@@ -178,24 +177,13 @@ class Store:
         """Move a record as ``step`` says."""
         return _outcome(self._scripts.transition(step))
 
-    def confirm(
-        self, invite_id: str, *, due: float | str, fields: Mapping[str, str], what: str = "created"
-    ) -> tuple[Outcome, Invite | None]:
-        """Move the record along "created", ``remember`` what the fields tell, and read the record as it is then; all
-        in one round trip."""
-
-        def rest(pipe: Any) -> None:
-            _read(pipe, invite_id)
-            interaction, channel, conversation, task = (fields.get(f"{name}_sid") for name in _THREAD)
-            _index(pipe, invite_id, conversation, channel)
-            if interaction and channel and conversation:
-                _learn(pipe, conversation, interaction, channel)
-            if task:
-                pipe.set(anchored("task", task), invite_id, ex=THREAD_KEPT_S)
-
-        change = Change(due, fields=fields, what=what)
-        told = self._scripts.transition(step_of(invite_id, "created", change), after=rest)
-        return _outcome(told), next(iter(_invites(told.more[:2])), None)
+    def confirm(self, invite_id: str, *, due: float | str, fields: Mapping[str, str], what: str = "created") -> Outcome:
+        """Move the record along "created", and ``remember`` what the fields tell, in one round trip."""
+        interaction, channel, conversation, task = (fields.get(f"{name}_sid") for name in _THREAD)
+        thread = Thread(interaction, channel, conversation) if interaction and channel else None
+        links = _taught(invite_id, task, thread) if thread else _found_by(invite_id, conversation, channel)
+        step = step_of(invite_id, "created", Change(due, fields=fields, what=what))
+        return _outcome(self._scripts.transition(step, links=links))
 
     def ask_all(self, asked: Sequence["Step | Link"]) -> list[Outcome | str | StoreUnavailableError | None]:
         """Many moves and look-ups in one round trip: outcomes, ids (None where there is none), or the fault of one."""
@@ -264,23 +252,10 @@ class Store:
         with store_faults():
             return _text(self._redis.get(anchored("task", task_sid)))
 
-    def learn_thread(self, conversation_sid: str, interaction_sid: str, channel_sid: str) -> None:
-        """Remember which interaction and channel a conversation has."""
-        with store_faults():
-            pipe = self._redis.pipeline(transaction=False)
-            _learn(pipe, conversation_sid, interaction_sid, channel_sid)
-            pipe.execute()
-
     def remember(self, *places: "Place") -> None:
-        """``link_task``, ``index`` and ``learn_thread`` of each, in one round trip."""
+        """Let invites be found by their tasks and threads, and conversations know their channels; in one round trip."""
         with store_faults():
-            pipe = self._redis.pipeline(transaction=False)
-            for invite_id, task_sid, thread in places:
-                _index(pipe, invite_id, thread.conversation_sid, thread.channel_sid)
-                if thread.conversation_sid:
-                    _learn(pipe, thread.conversation_sid, thread.interaction_sid, thread.channel_sid)
-                pipe.set(anchored("task", task_sid), invite_id, ex=THREAD_KEPT_S)  # last: where it is, the others are
-            pipe.execute()
+            together(self._redis, [link for place in places for link in _taught(*place)])
 
     def thread_of(self, conversation_sid: str) -> tuple[str, str] | None:
         """Interaction and channel of a conversation, if known."""
@@ -294,15 +269,20 @@ class Store:
             return _text(self._redis.get(anchored("chan", channel_sid)))
 
     def of_anchor(self, sid: str) -> list[Invite]:
-        """All remembered invites of one conversation or channel."""
-        with store_faults():
-            ids = self._redis.smembers(anchored("of", sid))
-        return self.get_many(sorted(str(name) for name in ids))
+        """All remembered invites of one conversation or channel; of a channel, all those of its conversation."""
+        return self.of_anchors(sid)
 
     def of_anchors(self, *sids: str | None) -> list[Invite]:
         """All remembered invites of a conversation and its channel, each once, as far as the two are known."""
-        anchors = sorted({sid for sid in sids if sid})
-        return list({one.id: one for anchor in anchors for one in self.of_anchor(anchor)}.values())
+        anchors = list(dict.fromkeys(sid for sid in sids if sid))
+        with store_faults():
+            known = [] if any(is_sid(sid, "CH") for sid in anchors) else self._conversations_of(anchors)
+            found = together(self._redis, [("SMEMBERS", anchored("of", sid)) for sid in (*anchors, *known)])
+        return self.get_many(sorted({str(name) for names in found for name in names}))
+
+    def _conversations_of(self, channel_sids: Sequence[str]) -> list[str]:
+        found = together(self._redis, [("GET", anchored("chan", sid)) for sid in channel_sids])
+        return [str(sid) for sid in found if sid]
 
     def newest(self, *, before: tuple[int, str] | None, most: int) -> list[tuple[int, str]]:
         """(created at ms, id) of the newest invites over all partitions, strictly before ``before``."""
@@ -344,17 +324,25 @@ def _invites(answers: Sequence[Any]) -> list[Invite]:
     return [invite_of(fields, None if due is None else int(due)) for fields, due in pairs if fields.get("plan")]
 
 
-def _index(pipe: Any, invite_id: str, *sids: str | None) -> None:
-    for name in [anchored("of", sid) for sid in sids if sid]:
-        pipe.sadd(name, invite_id)
-        pipe.expire(name, THREAD_KEPT_S)
+def _found_by(invite_id: str, conversation_sid: str | None, channel_sid: str | None) -> list[Call | Plain]:
+    anchor = conversation_sid or channel_sid
+    if anchor is None:
+        return []
+    of = anchored("of", anchor)
+    return [Call(lua("link"), [of, of], [invite_id, milliseconds(THREAD_KEPT_S), "", ""])]
 
 
-def _learn(pipe: Any, conversation_sid: str, interaction_sid: str, channel_sid: str) -> None:
-    thread = anchored("thread", conversation_sid)
-    pipe.hset(thread, mapping={"interaction_sid": interaction_sid, "channel_sid": channel_sid})
-    pipe.expire(thread, THREAD_KEPT_S)
-    pipe.set(anchored("chan", channel_sid), conversation_sid, ex=THREAD_KEPT_S)
+def _taught(invite_id: str, task_sid: str | None, thread: Thread) -> list[Call | Plain]:
+    """What lets an invite be found. The task is last: where it leads to the invite, the others do."""
+    conversation, channel = thread.conversation_sid, thread.channel_sid
+    links: list[Call | Plain] = _found_by(invite_id, conversation, channel)
+    if conversation:
+        keys = [anchored("of", conversation), anchored("thread", conversation)]
+        told: list[str | int] = [invite_id, milliseconds(THREAD_KEPT_S), thread.interaction_sid, channel]
+        links = [Call(lua("link"), keys, told), ("SET", anchored("chan", channel), conversation, "EX", THREAD_KEPT_S)]
+    if task_sid:
+        links.append(("SET", anchored("task", task_sid), invite_id, "EX", THREAD_KEPT_S))
+    return links
 
 
 def _outcome(told: Said) -> Outcome:

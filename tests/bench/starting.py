@@ -24,12 +24,13 @@ def measure(directory: Path, cores: Cores, *, rounds: int, count: int = OPEN) ->
     """The rows of start, memory and store."""
     rows = [*_commands(rounds)]
     with ExitStack() as stack:
-        house = House(stack, directory / "house", cores, 0)
+        usual = {"WEB_THREADS": "32", "TWILIO_CONCURRENCY": "16", "MALLOC_ARENA_MAX": "2"}  # as flex-router web has it
+        house = House(stack, directory / "house", cores, 0, **usual)
         rows.append(row("web, from its start to its first answer", [house.web.started_s], "s"))
-        house.closed(16, 500)
+        house.closed(12, 500)
         redis = connect(house.store.url)
         before = int(redis.info("memory")["used_memory"])
-        house.closed(16, count)
+        house.closed(12, count)
         time.sleep(1)
         after = int(redis.info("memory")["used_memory"])
         what = f"store for one open invite of {count:,} (100 rules, with its trace)"

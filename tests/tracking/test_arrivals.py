@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.errors import StoreUnavailableError
-from service.model import EMPTY_PLAN, Invite, Kind, RoutingRequest, State, TaskEvent
+from service.model import EMPTY_PLAN, Invite, Kind, RoutingRequest, State, TaskEvent, Thread
 from service.tracking.arrival import FOREIGN, IRRELEVANT, Arrival, Pace, take_event
 from service.tracking.arrivals import take_events
 from service.tracking.lifecycle import EVENT_SIGNALS
@@ -137,7 +137,7 @@ def test_what_is_remembered_is_not_written_again(store: Store, client: "redis.Re
     begin(store, client)
     link = anchored("task", sid("WT", OURS))
     if known:
-        store.learn_thread(sid("CH", OURS), sid("KD", OURS), sid("UO", OURS))
+        store.remember((OUR_ID, sid("WT", OURS), Thread(sid("KD", OURS), sid("UO", OURS), sid("CH", OURS))))
     client.expire(link, 100)
     take_events(store, [event("reservation.accepted", OURS, 1)], PACE)
     assert (int(client.ttl(link)) <= 100) == known

@@ -3,6 +3,7 @@
 import pytest
 import redis
 
+from service.model import Thread
 from service.tracking.idempotency import IdempotencyKeys, Met
 from service.tracking.store import Store
 from tests.conftest import sid
@@ -28,8 +29,7 @@ def test_key_is_rebound_by_one(keys: IdempotencyKeys) -> None:
 
 def test_key_and_thread_are_met_together(keys: IdempotencyKeys, store: Store) -> None:
     assert keys.remember_at("k", "a|1", keep_s=60, sid=CH) == Met("a|1", None, 0)
-    store.learn_thread(CH, KD, UO)
-    store.index("iv_00_x", CH)
+    store.remember(("iv_00_x", sid("WT", 1), Thread(KD, UO, CH)))
     assert keys.remember_at("k", "b|1", keep_s=60, sid=CH) == Met("a|1", (KD, UO), 1)
 
 

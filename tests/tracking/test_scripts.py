@@ -32,7 +32,7 @@ def test_script_builds_no_key_itself(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_script_stays_small(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 50
+    assert len(path.read_text().splitlines()) <= 55
 
 
 def _parts(path: Path) -> tuple[str, str]:

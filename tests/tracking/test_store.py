@@ -20,6 +20,7 @@ from service.model import (
     RoutingRequest,
     State,
     Target,
+    Thread,
 )
 from service.tracking.connection import connect
 from service.tracking.records import PARTITIONS, is_invite_id, key, new_invite_id, partition_of, partition_of_id
@@ -70,16 +71,13 @@ def test_confirmed_record_is_found_by_all_its_names(store: Store) -> None:
     store.create(invite, due_in_s=60)
     kd, uo, wt = sid("KD", 1), sid("UO", 2), sid("WT", 3)
     fields = {"interaction_sid": kd, "channel_sid": uo, "conversation_sid": CH, "task_sid": wt}
-    outcome, record = store.confirm(invite.id, due=60, fields=fields)
-    assert outcome.moved
-    assert record == store.get(invite.id)
+    assert store.confirm(invite.id, due=60, fields=fields).moved
     assert (store.id_of_task(wt), store.thread_of(CH), store.conversation_of(uo)) == (invite.id, (kd, uo), CH)
     assert [one.id for one in store.of_anchor(uo)] == [invite.id]
 
 
 def test_lost_record_is_not_confirmed(store: Store) -> None:
-    outcome, record = store.confirm(draft().id, due=60, fields={"task_sid": sid("WT", 3)})
-    assert (outcome.word, record) == ("missing", None)
+    assert store.confirm(draft().id, due=60, fields={"task_sid": sid("WT", 3)}).word == "missing"
 
 
 def test_event_counts_once(store: Store) -> None:
@@ -186,7 +184,7 @@ def test_kept_due_time_stays(store: Store) -> None:
 
 
 def test_thread_is_found_both_ways(store: Store) -> None:
-    store.learn_thread(CH, sid("KD", 1), sid("UO", 2))
+    store.remember(("iv_00_x", sid("WT", 1), Thread(sid("KD", 1), sid("UO", 2), CH)))
     assert store.thread_of(CH) == (sid("KD", 1), sid("UO", 2))
     assert store.conversation_of(sid("UO", 2)) == CH
     assert store.thread_of(sid("CH", 99)) is None

@@ -1,6 +1,7 @@
 """Records that an earlier version has left are read by today's, and worked on to their end."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import redis
 
 from service.model import Invite, Kind, Mode, Origin, Release, State, Target
 from service.tracking.errand_records import ERRAND_VERSION, errand_fields, errand_of
+from service.tracking.packing import COUNT, unpack
 from service.tracking.records import RECORD_VERSION, invite_of, key, partition_of_id
 from service.tracking.store import NONE, Store
 from tests.conftest import sid
@@ -27,9 +29,14 @@ def newest(kind: str, version: str) -> Stored:
 
 
 def shape(fields: dict[str, str]) -> dict[str, object]:
-    """The names in a record, also those inside of its JSON fields."""
+    """The names in a record, also those inside of its JSON fields and of what is packed."""
     inner = {name: json.loads(text) for name, text in fields.items() if text.startswith("{")}
-    return {name: sorted(inner[name]) if name in inner else "" for name in sorted(fields)}
+    if COUNT in fields:
+        packed = unpack(fields)
+        assert isinstance(packed, list)
+        inner["packed"] = [*packed[0], *packed[1], *(name for step in packed[1]["steps"] for name in step)]
+    names = {name for name in fields if not re.fullmatch(r"p[0-9]+", name)}
+    return {name: sorted(inner[name]) if name in inner else "" for name in sorted(names | inner.keys())}
 
 
 @pytest.mark.parametrize(

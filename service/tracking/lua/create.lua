@@ -1,5 +1,5 @@
 -- Writes a new record unless one of that id is there.
--- KEYS[1] record       hash   one field each, and "log": its history, a line an entry
+-- KEYS[1] record       hash   one field each; its history in pieces, "l0" and so on, and "ln", how many there are
 -- KEYS[2] due          zset   id -> due time, epoch ms
 -- KEYS[3] all          zset   id -> created at, epoch ms
 -- KEYS[4] open         zset   id -> rank of its state * 1e13 + created at: what is open, by state and age
@@ -21,7 +21,7 @@ if state then
 end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'created_at_ms', now, unpack(ARGV, 6))
 state = redis.call('HGET', KEYS[1], 'state')
-redis.call('HSET', KEYS[1], 'log', string.format('%.0f %s asked', now, state))
+redis.call('HSET', KEYS[1], 'ln', 1, 'l0', string.format('%.0f %s asked', now, state))
 if redis.call('HGET', KEYS[1], 'attempt') == '1' then -- whoever writes it makes the first attempt at once
   redis.call('HSET', KEYS[1], 'sent_at_ms', now)
 end

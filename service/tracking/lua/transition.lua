@@ -1,6 +1,6 @@
 -- Moves one record along one row of its transition table, or says why not. Also used to change fields in place
 -- (a row from a state to itself) and to move the due time.
--- KEYS[1] record       hash   one field each, and "log": its history, a line an entry
+-- KEYS[1] record       hash   one field each; its history in pieces, "l0" and so on, and "ln", how many there are
 -- KEYS[2] due          zset   id -> due time, epoch ms
 -- KEYS[3] event        string present once this event was seen; the record's own key where there is no event
 -- KEYS[4] open         zset   id -> rank of its state * 1e13 + created at: what is open, by state and age
@@ -16,8 +16,8 @@
 -- that gives the guard's field its value
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local seen = redis.call('HMGET', KEYS[1], 'state', 'id', 'created_at_ms', 'log')
-local state, id, created, log = seen[1], seen[2], seen[3], seen[4] or ''
+local seen = redis.call('HMGET', KEYS[1], 'state', 'id', 'created_at_ms', 'ln')
+local state, id, created, ln = seen[1], seen[2], seen[3], tonumber(seen[4] or 0)
 if not state then return {'missing', '', now} end
 local held = ARGV[5] ~= '' and redis.call('HGET', KEYS[1], ARGV[5]) or ''
 if held ~= '' and held ~= ARGV[6] then return {'guarded', state, now} end
@@ -25,17 +25,19 @@ if ARGV[4] ~= '0' and not redis.call('SET', KEYS[3], 1, 'NX', 'PX', ARGV[4]) the
   return {'duplicate', state, now}
 end
 local to, rank = string.match(' ' .. ARGV[1] .. ' ', ' ' .. state .. '>(%l+)=(%d+) ')
+local text, pieces = '', {}
 for what in string.gmatch(ARGV[7], '[^\n]+') do
   local call = string.find(what, '^called ') -- it was made whatever the row says, and leaves room for what moves
-  if (to or call) and #log < (call and 2000 or 4000) then
-    log = string.format('%s\n%.0f %s %s', log, now, to or state, what)
+  if (to or call) and ln < (call and 34 or 67) then
+    text = string.format('%s\n%.0f %s %s', text, now, to or state, what)
   end
 end
-if not to then
-  if log ~= (seen[4] or '') then redis.call('HSET', KEYS[1], 'log', log) end
-  return {'ignored', state, now}
+for first = 1, #text, 60 do -- short ones: see packing.py
+  pieces[#pieces + 1], pieces[#pieces + 2], ln = 'l' .. ln, string.sub(text, first, first + 59), ln + 1
 end
-redis.call('HSET', KEYS[1], 'state', to, 'log', log, unpack(ARGV, 8))
+if text ~= '' then redis.call('HSET', KEYS[1], 'ln', ln, unpack(pieces)) end
+if not to then return {'ignored', state, now} end
+redis.call('HSET', KEYS[1], 'state', to, unpack(ARGV, 8))
 if to ~= state then
   redis.call('ZADD', KEYS[4], rank * 1e13 + created, id)
 end
