@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from service.console.acting import named
 from service.model import Route, State
 from tests.console.house import Visitor, attended, stuck_invite
 from tests.flow.world import Answer, World
@@ -144,6 +145,19 @@ def test_whole_group_is_retried(operator: Visitor, world: World) -> None:
 def test_what_is_not_there_is_told(operator: Visitor, act: str, on: str, status: int) -> None:
     assert operator.get(f"confirm?act={act}&on={on}").status_code == status
     assert operator.post("act", act=act, on=on).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("act", "on", "noted"),
+    [
+        ("cancel", "iv_00_" + "0" * 32, ("cancel", "iv_00_" + "0" * 32)),
+        ("retry-group", "requested:" + "0" * 16, ("retry-group", "requested:" + "0" * 16)),
+        ("cancel", "+49 171 5550100", ("cancel", "")),
+        ("what is this", "ada@example.com", ("no such act", "")),
+    ],
+)
+def test_of_a_form_that_came_to_nothing_only_our_words_are_noted(act: str, on: str, noted: tuple[str, str]) -> None:
+    assert named(act, on) == noted
 
 
 def test_late_cancel_is_told_and_noted(operator: Visitor, world: World) -> None:
