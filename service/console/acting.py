@@ -12,7 +12,7 @@ from service.console.deeds import ACTS, Done, do, preview
 from service.console.guard import person
 from service.console.office import Office
 from service.console.signing_in import note_act
-from service.errors import ForbiddenError, RouterError
+from service.errors import ForbiddenError, RouterError, TwilioAmbiguousError
 from service.tracking.console_notes import Act
 from service.tracking.errand_records import is_errand_id
 from service.tracking.records import is_invite_id
@@ -40,7 +40,9 @@ def install_acting(blue: Blueprint, office: Office) -> None:
             done = do(office, word, on)
         except RouterError as error:
             _note(office, *named(word, on), error.slug)
-            return render_template("console/not_done.html", why=error.detail, on=on, act=word), error.status
+            unsure = isinstance(error, TwilioAmbiguousError)
+            page = render_template("console/not_done.html", why=error, unsure=unsure, on=on, act=word)
+            return page, error.status
         _note(office, word, done.on or on, done.outcome)
         return redirect(_after(done), 303)
 

@@ -106,11 +106,17 @@ def _group(group: Group, now_ms: int) -> dict[str, Any]:
         "state": group.state,
         "words": STATES[group.state],
         "cause": group.cause,
+        "headline": headline_of(group.cause),
         "due": group.cause == OVERDUE,
         "count": len(group.records),
         "oldest": span((now_ms - min(one.created_at_ms for one in group.records)) / 1000),
         "rows": rows,
     }
+
+
+def headline_of(cause: str) -> str:
+    """A cause as a heading; one that begins with a name of a machine stays as it is."""
+    return cause[:1].upper() + cause[1:] if cause.partition(" ")[0].isalpha() else cause
 
 
 def _refused(office: Office) -> list[Invite]:

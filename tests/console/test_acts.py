@@ -168,6 +168,25 @@ def test_late_cancel_is_told_and_noted(operator: Visitor, world: World) -> None:
     assert last_act(operator).endswith("conflict")
 
 
+def test_act_whose_answer_was_lost_is_not_called_undone(operator: Visitor, world: World) -> None:
+    made = waiting(world)
+    world.fault("POST */Tasks/*", status=503, when="after", times=1)
+    answer = operator.post("act", act="cancel", on=str(made["id"]))
+    assert (answer.status_code, "It is not known whether this was done" in answer.text) == (503, True)
+    assert last_act(operator).endswith("twilio-ambiguous")
+
+
+def test_act_that_surely_did_not_happen_may_be_tried_again(operator: Visitor, world: World) -> None:
+    made = waiting(world)
+    world.fault("POST */Tasks/*", status=429, when="before", times=1)
+    answer = operator.post("act", act="cancel", on=str(made["id"]))
+    assert (answer.status_code, "This was not done" in answer.text, "Nothing was changed" in answer.text) == (
+        503,
+        True,
+        True,
+    )
+
+
 def test_act_names_the_person(world: World) -> None:
     ada = Visitor(world)
     ada.sign_in(name="Ada Byron")

@@ -246,8 +246,12 @@ def test_console_stands_while_the_store_is_away(doomed: tuple[World, Visitor]) -
     world, visitor = doomed
     now = visitor.get("now")
     assert (now.status_code, "The store does not answer" in now.text) == (200, True)
-    assert visitor.get("system").status_code == 200
-    assert visitor.get("rules").status_code == 200
+    assert now.text.count("Not known while the store is away.") == 3
+    assert "Nothing is open" not in now.text, "an empty list would be a lie"
+    system = visitor.get("system")
+    assert (system.status_code, system.text.count("Not known while the store is away.")) == (200, 3)
+    rules = visitor.get("rules")
+    assert (rules.status_code, "is not known while the store is away" in rules.text) == (200, True)
     for page in ("open", "stuck", f"find?sid=CH{'0' * 32}"):
         answer = visitor.get(page)
         assert (answer.status_code, "The store is not available" in answer.text) == (503, True), page

@@ -9,7 +9,7 @@ from service.console.find_view import conversation_view, standing
 from service.console.open_view import Wanted, wanted_of
 from service.console.record_view import acts_on, invite_row, trace_of
 from service.console.rules_view import body_of
-from service.console.stuck_view import grouped, why_stuck
+from service.console.stuck_view import grouped, headline_of, why_stuck
 from service.errors import InvalidFieldsError
 from service.model import (
     Ask,
@@ -105,6 +105,18 @@ def test_stuck_records_are_grouped_by_cause() -> None:
     groups = grouped([*records, INVITE], NOW_MS)
     assert [(group.cause, len(group.records)) for group in groups] == [("cause 0", 3), ("cause 1", 2), ("cause 2", 2)]
     assert len({group.key for group in groups}) == 3
+
+
+@pytest.mark.parametrize(
+    ("cause", "headline"),
+    [
+        ("it is due, and nobody works on it", "It is due, and nobody works on it"),
+        ("flex-api.twilio.com has stopped answering", "flex-api.twilio.com has stopped answering"),
+        ("", ""),
+    ],
+)
+def test_cause_is_told_as_a_heading(cause: str, headline: str) -> None:
+    assert headline_of(cause) == headline
 
 
 def test_row_shows_no_attribute() -> None:
