@@ -32,6 +32,7 @@ def set_up_logging(levels: str, style: str) -> None:
         processors=[structlog.stdlib.filter_by_level, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,  # what differs between styles is the handler's business
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

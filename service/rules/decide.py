@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 
 from service.model import RoutingRequest
 from service.rules.carried import attributes_of
@@ -97,7 +97,7 @@ def stored_trace(ruleset: RuleSet, facts: Mapping[str, object]) -> str:
     """
     index = ruleset.first(facts)
     looked_at = (*ruleset.rules, ruleset.default)[max(0, index - MOST_RULES) : index + 1]
-    *passed, last = (_trace(rule, facts) for rule in looked_at)
+    *passed, last = (_trace(rule, facts, values=False) for rule in looked_at)
     tries = (_stored(passed[number:], last, index) for number in range(len(passed) + 1))
     bare = _stored([], RuleTrace(last.rule, True), index)
     return next((text for text in tries if len(text) <= MOST_BYTES), bare)
@@ -116,7 +116,12 @@ def _stored(passed: list[RuleTrace], last: RuleTrace, index: int) -> str:
 
 
 def _outcomes(trace: RuleTrace) -> list[list[object]]:
-    return [[" ".join(part.text.split())[:MOST_TEXT], part.outcome] for part in trace.because]
+    return [[_short(part.text), part.outcome] for part in trace.because]
+
+
+@lru_cache(maxsize=4096)
+def _short(text: str) -> str:
+    return " ".join(text.split())[:MOST_TEXT]
 
 
 def _unknown(trace: RuleTrace) -> Iterator[str]:
@@ -124,10 +129,11 @@ def _unknown(trace: RuleTrace) -> Iterator[str]:
         yield from (name for name, value in part.seen if value == "null" and name.startswith(LIVE))
 
 
-def _trace(rule: Rule, facts: Mapping[str, object]) -> RuleTrace:
+def _trace(rule: Rule, facts: Mapping[str, object], *, values: bool = True) -> RuleTrace:
+    """With the values seen; where those are not wanted, only with those that tell what could not be had."""
     held: list[Trace] = []
     for condition in rule.conditions:
-        whole = condition.explain(facts)
+        whole = condition.explain(facts, values=values or any(name in condition.text for name in LIVE))
         if not whole.outcome:
             return RuleTrace(rule.name, False, tuple(whole.deciding()))
         held += whole.deciding()

@@ -1,124 +1,67 @@
-"""What a decision and an event cost, as ratios against a baseline in the same run: ``make bench``.
+"""How fast, and how heavy: ``python -m tests.bench [--only PART] [--rounds N] [--quick]``; ``make bench`` runs it all.
 
-Each figure is the median of several rounds, in which measured code and baseline take turns, so that a machine that
-slows down slows both. Absolute times depend on the machine; the ratios are what to compare.
+Each figure is the median of several rounds, in which whatever is measured and its baseline take turns, forwards and
+backwards, so that a machine that slows down slows all of them. Absolute figures depend on the machine; the ratios are
+what to compare. The table is printed, and all of it is kept as JSON in ``build/bench``.
 """
 
-import platform
-import statistics
+import argparse
+import json
+import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import yaml
+from tests.bench import escalations, events, reconcile, rules, scaling, starting
+from tests.bench.machine import Cores, cores, described
+from tests.bench.table import Row, as_text
 
-from service.model import Kind, RoutingRequest, TaskEvent
-from service.rules.decide import decide, explain, facts_of
-from service.rules.reading import parse_rules
-from service.tracking.arrival import Pace, take_event
-from service.tracking.connection import connect
-from service.tracking.embedded import start_embedded
-from service.tracking.store import Store
-from tests.conftest import sid
+ROUNDS = 5
+RESULTS = Path("build/bench")
+Measure = Callable[..., list[Row]]
 
-ROUNDS = 9
-
-
-def main() -> None:
-    """Measure and print one table."""
-    print(f"Python {platform.python_version()} on {platform.machine()}, {ROUNDS} rounds, medians\n")
-    print(f"{'what':<46}{'µs':>9}  {'baseline':<34}{'µs':>9}{'ratio':>8}")
-    decisions()
-    with tempfile.TemporaryDirectory() as directory:
-        store = start_embedded(Path(directory))
-        try:
-            events(store.url)
-        finally:
-            store.close()
+# Part → what measures it, how much of everything in a round, and how much of it in a quick one.
+PARTS: Mapping[str, tuple[Measure, Mapping[str, int], Mapping[str, int]]] = {
+    "rules": (rules.measure, {}, {}),
+    "events": (events.measure, {"count": 4200}, {"count": 210}),
+    "requests": (escalations.measure, {"count": 960}, {"count": 64}),
+    "reconcile": (reconcile.measure, {}, {"most": 2000}),
+    "starting": (starting.measure, {}, {"count": 300}),
+    "scaling": (scaling.measure, {}, {"count": 210}),
+}
 
 
-def decisions() -> None:
-    """The last rule matches: our compiled function against the same conditions written by hand."""
-    for count, times in ((100, 2000), (1000, 200)):
-        ruleset = parse_rules(_rules(count), file="bench.yaml")
-        last = count - 1
-        facts = facts_of(RoutingRequest(Kind.ESCALATION, attributes={"topic": f"t{last}", "value": count}))
-        by_hand = _by_hand(count)
-        assert decide(ruleset, facts).name == f"r{last}"
-        assert by_hand(facts) == last
-        name = f"decide, {count} rules, last matches"
-        _row(name, partial(decide, ruleset, facts), "by hand", partial(by_hand, facts), times)
-        if count == 100:
-            _row("explain, 100 rules", partial(explain, ruleset, facts), "decide", partial(decide, ruleset, facts), 50)
-    text = _rules(1000)
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    bare = partial(yaml.load, text, loader)
-    _row("load 1,000 rules", lambda: parse_rules(text, file="x"), "bare yaml", bare, 1)
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print and keep. Returns 1 if a limit is not reached."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", action="append", choices=PARTS, metavar="PART", help=f"one of: {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how many; {ROUNDS} unless told")
+    parser.add_argument("--quick", action="store_true", help="a little of everything, to see that it runs")
+    given = parser.parse_args(arguments)
+    mine = cores()
+    os.sched_setaffinity(0, mine.others)
+    machine = described()
+    print("  ".join(f"{name} {value}" for name, value in machine.items()))
+    found = {part: _measured(part, mine, given.rounds, quick=given.quick) for part in given.only or PARTS}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    kept = {"machine": machine, "rounds": given.rounds, "quick": given.quick}
+    kept |= {"parts": {part: [one.to_json() for one in rows] for part, rows in found.items()}}
+    file = RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    file.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"\nkept in {file}")
+    return int(any(one.kept is False for rows in found.values() for one in rows))
 
 
-def _rules(count: int) -> str:
-    rules = "\n".join(
-        f"  - {{name: r{n}, when: 'attributes.topic == \"t{n}\" AND attributes.value > {n}', route: {{workflow: w}}}}"
-        for n in range(count)
-    )
-    return f"version: 1\nrules:\n{rules}\ndefault: {{workflow: w}}\n"
-
-
-def _by_hand(count: int) -> Callable[[object], int]:
-    """What a person would write: look the facts up once and compare."""
-    lines = ["def pick(facts):", "    attributes = facts.get('attributes') or {}"]
-    lines += ["    topic, value = attributes.get('topic'), attributes.get('value')"]
-    for number in range(count):
-        lines += [
-            f"    if topic == 't{number}' and isinstance(value, (int, float)) and value > {number}: return {number}"
-        ]
-    scope: dict[str, Callable[[object], int]] = {}
-    exec("\n".join(lines), scope)  # noqa: S102  text of our own, a few lines above
-    return scope["pick"]
-
-
-def events(url: str) -> None:
-    """One event that moves an invite, one that is a duplicate, one that is foreign; against a bare script call."""
-    client = connect(url)
-    store = Store(client, keep_s=600)
-    pace = Pace(10, 300)
-    numbers = iter(range(10**9))
-    attributes = {"flexInteractionSid": sid("KD", 1), "flexInteractionChannelSid": sid("UO", 1)}
-
-    def event(number: int, task: int, **more: object) -> TaskEvent:
-        carried = {**attributes, "conversationSid": sid("CH", task), **more}
-        return TaskEvent(sid("EV", number), "task.created", 0, sid("WS", 1), sid("WT", task), attributes=carried)
-
-    known = event(0, 1)
-    take_event(store, known, pace)
-    noop = client.register_script("return {'ignored', '', 0}")
-    foreign = TaskEvent(sid("EV", 1), "task.created", 0, sid("WS", 1), sid("WT", 5))
-
-    def bare() -> None:
-        noop(keys=["{00}:a"], args=["b"])
-
-    _row("event, duplicate", lambda: take_event(store, known, pace), "one bare EVALSHA", bare, 300)
-    _row("event, ignored (new event, same state)", lambda: take_event(store, event(next(numbers) + 9, 1), pace),
-         "one bare EVALSHA", bare, 300)  # fmt: skip
-    _row("event, task of another kind", lambda: take_event(store, foreign, pace), "one bare EVALSHA", bare, 300)
-
-
-def _row(name: str, measured: Callable[[], object], against: str, baseline: Callable[[], object], times: int) -> None:
-    pairs = [(_time(measured, times), _time(baseline, times)) for _ in range(ROUNDS)]
-    ours = statistics.median(pair[0] for pair in pairs)
-    theirs = statistics.median(pair[1] for pair in pairs)
-    ratio = statistics.median(pair[0] / pair[1] for pair in pairs)
-    print(f"{name:<46}{ours * 1e6:>9.1f}  {against:<34}{theirs * 1e6:>9.1f}{ratio:>8.2f}")
-
-
-def _time(call: Callable[[], object], times: int) -> float:
-    began = time.perf_counter()
-    for _ in range(times):
-        call()
-    return (time.perf_counter() - began) / times
+def _measured(part: str, mine: Cores, rounds: int, *, quick: bool) -> list[Row]:
+    measure, usual, little = PARTS[part]
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        rows = measure(Path(directory), mine, rounds=rounds, **(little if quick else usual))
+    print(as_text(f"{part} ({time.monotonic() - began:.0f} s)", rows), flush=True)
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

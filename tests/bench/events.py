@@ -34,6 +34,7 @@ class Scene:
     """The tracked invites, and the shots for one round of every subject."""
 
     def __init__(self, url: str, count: int) -> None:
+        self.url = url
         self._redis = connect(url)
         self._store = Store(self._redis, keep_s=93_600)
         self.count = count

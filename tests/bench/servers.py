@@ -40,7 +40,7 @@ class Server:
         alive: str = "/livez",
         port: int = 0,
     ) -> None:
-        """``port``: the one that the command names; else it is told in PORT."""
+        """``port``: the one that the command names; else it is told in PORT, and where ``environ`` says {port}."""
         self.port = port or free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
 
@@ -48,7 +48,8 @@ class Server:
             die_with_parent()
             os.sched_setaffinity(0, cores)
 
-        environ = {**_plain_environ(), "PORT": str(self.port), **environ}
+        filled = {name: value.replace("{port}", str(self.port)) for name, value in environ.items()}
+        environ = {**_plain_environ(), "PORT": str(self.port), **filled}
         self.process = subprocess.Popen(
             command, cwd=cwd, env=environ, stdout=self._log, stderr=self._log, preexec_fn=before_exec
         )
@@ -101,6 +102,13 @@ def gunicorn(
 def node(environ: Mapping[str, str], *, cores: frozenset[int], modules: Path) -> Server:
     """The Node baseline. ``modules``: where ``installed_node`` has put its packages."""
     return Server(["node", str(modules.resolve() / "server.js")], environ, cores=cores, cwd=modules)
+
+
+def stub(wait_ms: int, cores: Cores) -> Server:
+    """The quick Twilio, which answers after a wait."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.bench.stub", str(port), str(wait_ms)]
+    return Server(command, {}, cores=cores.others, port=port)
 
 
 def installed_node(directory: Path, tell: Callable[[str], object] = print) -> Path | None:

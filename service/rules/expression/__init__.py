@@ -68,9 +68,9 @@ class Expression:
         """The same answer as ``matches``, by walking the tree: the twin that the compiled form is tested against."""
         return interpret(self.tree, facts)
 
-    def explain(self, facts: Mapping[str, object]) -> Trace:
-        """Each comparison that was looked at, the values it saw (shortened) and its outcome."""
-        return explain(self.tree, self.text, facts)
+    def explain(self, facts: Mapping[str, object], *, values: bool = True) -> Trace:
+        """Each comparison that was looked at, its outcome and, unless not wanted, the values it saw (shortened)."""
+        return explain(self.tree, self.text, facts, values=values)
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -68,18 +68,21 @@ def _walk(value: object, step: str | int) -> object:
     return value.get(step) if isinstance(value, OBJECTS) else None
 
 
-def explain(node: Node, text: str, facts: Mapping[str, object]) -> Trace:
-    """As ``interpret``, keeping what was seen. ``text`` is what ``node`` was parsed from."""
+def explain(node: Node, text: str, facts: Mapping[str, object], *, values: bool = True) -> Trace:
+    """As ``interpret``, keeping what was looked at; and what was seen there, unless the ``values`` are not wanted.
+
+    ``text`` is what ``node`` was parsed from.
+    """
     written = text[node.start : node.end]
     if isinstance(node, Compare):
-        return Trace(written, interpret(node, facts), seen=tuple(_seen(node, facts)))
+        return Trace(written, interpret(node, facts), seen=tuple(_seen(node, facts)) if values else ())
     if isinstance(node, Not):
-        inner = explain(node.term, text, facts)
+        inner = explain(node.term, text, facts, values=values)
         return Trace(written, not inner.outcome, parts=(inner,))
     deciding = not isinstance(node, And)
     parts: list[Trace] = []
     for term in node.terms:
-        parts.append(explain(term, text, facts))
+        parts.append(explain(term, text, facts, values=values))
         if parts[-1].outcome is deciding:
             return Trace(written, deciding, parts=tuple(parts))
     return Trace(written, not deciding, parts=tuple(parts))
