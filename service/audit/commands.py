@@ -109,17 +109,22 @@ def _age_s(seen: Seen) -> int | None:
 
 
 def _as_text(made: Survey, outcomes: Sequence[Outcome]) -> str:
+    became = {outcome.conversation_sid: outcome for outcome in outcomes}
     lines = []
     for seen in made.orphaned:
         lines += [_line(seen), *(f"    {evidence}" for evidence in seen.evidence)]
-    lines += [f"{outcome.conversation_sid}  {outcome.word}: {outcome.detail}" for outcome in outcomes]
+        if outcome := became.get(seen.place.conversation_sid):
+            lines.append(f"    => {outcome.word}: {outcome.detail}")
     lines += [f"{seen.place.conversation_sid}  unclear: {seen.verdict.reason}" for seen in made.unclear]
-    lines += [f"{count:>7} {reason}" for reason, count in made.others.most_common()]
-    if outcomes:
-        words = Counter(outcome.word for outcome in outcomes)
-        lines.append(", ".join(f"{count} {word}" for word, count in words.most_common()))
-    lines.append(f"{len(made.orphaned)} orphaned of {made.looked_at} open conversations")
-    return "\n".join(lines)
+    if made.others:
+        lines += ["not orphaned:", *(f"{count:>7}  {reason}" for reason, count in made.others.most_common())]
+    return "\n".join([*lines, _sum(made, outcomes)])
+
+
+def _sum(made: Survey, outcomes: Sequence[Outcome]) -> str:
+    words = Counter(outcome.word for outcome in outcomes)
+    done = "".join(f"; {count} {word}" for word, count in words.most_common())
+    return f"{len(made.orphaned)} orphaned of {made.looked_at} open conversations{done}"
 
 
 def _as_json(made: Survey, outcomes: Sequence[Outcome]) -> str:

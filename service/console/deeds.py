@@ -276,3 +276,4 @@ _PREVIEWS: Mapping[str, Look] = {
     "retry": _retry_preview,
 }
 _DEEDS: Mapping[str, Deed] = {"cancel": _cancel, "reroute": _reroute, "end": _end, "wake": _wake, "retry": _retry}
+ACTS = frozenset({*_DEEDS, "retry-group"})

@@ -69,9 +69,9 @@ def level_of(found: list[Finding]) -> str:
 def _store(house: House) -> Iterator[Finding]:
     replica = any(server.role != "master" for server in house.servers)
     if house.write_fault or replica:
-        what = "is a replica and refuses" if replica else "refuses"
-        hint = f"Requests get 503, and nothing is worked off. {house.write_fault or 'Its role is not master'}."
-        yield Finding(TROUBLE, f"The store can be read, and {what} to write.", hint)
+        why = "It is a replica" if replica else house.write_fault
+        hint = f"Requests get 503, and nothing is worked off. {why}."
+        yield Finding(TROUBLE, "The store can be read, and refuses to write.", hint)
     full = max((one.used_bytes / one.most_bytes for one in house.servers if one.most_bytes), default=0.0)
     if full > NEARLY_FULL:
         yield Finding(

@@ -24,6 +24,7 @@ def now_view(
     counted = house.counted
     return {
         "level": level_of(found),
+        "known": counted is not None,  # else the store is away, and an empty list says nothing
         "headline": found[0],
         "more": found[1:],
         "tiles": _tiles(house, counted) if counted else [],

@@ -19,6 +19,7 @@ SAMPLE = 5
 REFUSED_LOOKED_AT, REFUSED_SHOWN = 1000, 25
 
 OVERDUE_MS = 15_000  # longer than a busy reconciler takes to get there
+OVERDUE = "it is due, and nobody works on it"
 SLOW_MS: Mapping[str, int] = {
     State.REQUESTED: 30_000,
     State.LAPSED: 120_000,
@@ -54,7 +55,7 @@ def why_stuck(record: Invite | Errand, now_ms: int) -> str | None:
     if record.trouble:
         return record.trouble
     if record.due_ms is not None and now_ms - record.due_ms > OVERDUE_MS:
-        return "it is due, and nobody works on it"
+        return OVERDUE
     if record.state is State.FAILED:
         return record.reason or "refused"
     slow_ms = SLOW_MS.get(record.state)
@@ -105,10 +106,17 @@ def _group(group: Group, now_ms: int) -> dict[str, Any]:
         "state": group.state,
         "words": STATES[group.state],
         "cause": group.cause,
+        "headline": headline_of(group.cause),
+        "due": group.cause == OVERDUE,
         "count": len(group.records),
         "oldest": span((now_ms - min(one.created_at_ms for one in group.records)) / 1000),
         "rows": rows,
     }
+
+
+def headline_of(cause: str) -> str:
+    """A cause as a heading; one that begins with a name of a machine stays as it is."""
+    return cause[:1].upper() + cause[1:] if cause.partition(" ")[0].isalpha() else cause
 
 
 def _refused(office: Office) -> list[Invite]:

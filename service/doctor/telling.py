@@ -53,8 +53,13 @@ def _block(finding: Finding) -> str:
 def _indented(name: str, text: str) -> list[str]:
     """Lines of the text keep their own: a caret must stay beneath what it points at."""
     parts = text.splitlines() or [""]
-    wrapped = [line for part in parts for line in (textwrap.wrap(part, WIDTH) if len(parts) == 1 else [part])]
+    wrapped = [line for part in parts for line in (_wrapped(part) if len(parts) == 1 else [part])]
     return [f"  {name if number == 0 else '':8}{line}" for number, line in enumerate(wrapped)]
+
+
+def _wrapped(text: str) -> list[str]:
+    """Words stay whole, however long: addresses and lists of events are there to be copied."""
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _sum(report: Report) -> str:
@@ -65,4 +70,5 @@ def _sum(report: Report) -> str:
         f"; {len(report.unseen)} of {len(report.looked) + len(report.unseen)} not looked at" if report.unseen else ""
     )
     hint = "; --fix can set what concerns the event callback" if fixable else ""
-    return f"{told or 'nothing found'}{unseen}{hint}"
+    looks = "" if told or unseen else f" in {len(report.looked)} looks"
+    return f"{told or 'nothing found'}{looks}{unseen}{hint}"

@@ -2,7 +2,7 @@
 
 import structlog
 
-from service.errors import ConflictError, TwilioRefusedError
+from service.errors import ConflictError, TwilioRefusedError, TwilioUnavailableError
 from service.model import Invite, State
 from service.reconcile.calls_told import calls_told
 from service.reconcile.fulfil import confirm, find
@@ -40,7 +40,7 @@ def cancel(parts: Parts, invite: Invite, *, now_ms: int, by: str = "router") -> 
         if invite.task_sid and invite.state is State.PENDING:
             with calls_told(parts, invite):
                 ended_ms = _cancel_task(parts, invite, invite.task_sid)
-    except (ConflictError, TwilioRefusedError):
+    except (ConflictError, TwilioRefusedError, TwilioUnavailableError):  # surely not done: a lapse will be a lapse
         parts.store.touch(invite.id, invite.state, fields={"cancel_wanted": "0"})
         raise
     guard = ("attempt", str(invite.attempt))  # a create that began in between wins

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import requests
 
 from tests.flow.world import World
@@ -15,13 +16,13 @@ def due_now(world: World, invite_id: object) -> None:
     world.reconciler.parts.store.touch(found.id, found.state, due=0)
 
 
-def test_refused_cancel_leaves_no_wish(world: World) -> None:
-    """The app was told 409; and yet the ladder ends as canceled when its step lapses."""
+@pytest.mark.parametrize(("status", "told"), [(400, (409, 422)), (429, (503,))], ids=["refused", "not for this load"])
+def test_cancel_that_was_not_done_leaves_no_wish(world: World, status: int, told: tuple[int, ...]) -> None:
+    """The app was told that it was not done; and yet the ladder ends as canceled when its step lapses."""
     conversation = world.customer()["conversation_sid"]
     invite = world.escalate(conversation, attributes={"topic": "ladder"})
-    world.fault("POST /v1/Workspaces/*/Tasks/*", status=400, when="before", times=1)
-    refused = world.post(f"invites/{invite['id']}/cancel", {})
-    assert refused.status in (409, 422)
+    world.fault("POST /v1/Workspaces/*/Tasks/*", status=status, when="before", times=1)
+    assert world.post(f"invites/{invite['id']}/cancel", {}).status in told
     world.advance(65)
     assert world.turn_until(invite["id"], "superseded", "canceled")["state"] == "superseded"
 

@@ -247,7 +247,8 @@ def test_command_needs_no_store_to_look_and_close(world: World, account: Account
     assert (looked.exit_code, orphans(json.loads(looked.stdout))) == (1, [lost])
     assert command(world, "--rescue", "close").exit_code == 1  # nobody was there to agree
     done = command(world, "--rescue", "close", "--yes")
-    assert (done.exit_code, "closed: no agent and no live task" in done.stdout) == (0, True)
+    assert (done.exit_code, "=> closed: no agent and no live task" in done.stdout) == (0, True)
+    assert done.stdout.endswith("1 orphaned of 1 open conversations; 1 closed\n")
     assert states(account, lost) == ["closed"]
 
 

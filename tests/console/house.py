@@ -38,6 +38,18 @@ rules:
     on_lapse: leave
 default: {workflow: everyone}
 """
+TESTS = """
+version: 1
+now: 2026-11-24T10:00+00:00
+base: {kind: escalation, channel_type: web}
+tests:
+  - name: a paying customer
+    given: {attributes: {topic: billing, tier: gold}}
+    expect: {rule: billing, steps: [{}, {}, {}]}
+  - {name: another one, given: {attributes: {topic: billing}}, expect: {rule: simple-billing}}
+  - {name: one who is left, given: {attributes: {topic: leave}}, expect: {rule: leave-open}}
+  - {name: the rest, expect: {rule: default}}
+"""
 
 
 def cheap_hash(password: str) -> str:

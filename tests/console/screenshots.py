@@ -1,7 +1,8 @@
-"""Pictures of the running console, for the docs: every view by day, by night and on a phone, into build/screenshots.
+"""Pictures of the running console: every view by day, by night and on a phone, into build/screenshots.
 
-``python -m tests.console.screenshots``. A house of its own is started for it (store, local Twilio, web, reconciler),
-filled with a plausible morning, and gone afterwards. Needs Chromium and Playwright; says so where they are missing.
+``python -m tests.console.screenshots``; with ``--docs`` also those that the docs show. A house of its own is started
+(store, local Twilio, web, reconciler), filled with a plausible morning, and gone afterwards. Needs Chromium and
+Playwright; says so where they are missing.
 """
 
 import logging
@@ -12,14 +13,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from service.logs import set_up_logging
 from service.tracking.embedded import start_embedded
 from service.tracking.hours import End, Minute
-from tests.console.house import PASSWORD, RULES, attended, console_settings, stuck_invite
+from tests.console.house import PASSWORD, RULES, TESTS, attended, console_settings, stuck_invite
 from tests.flow.acts import park, served, sid_of, transfer, write
 from tests.flow.world import World
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+DOCS = Path(__file__).parents[2] / "docs"
 HOURS = 6
 WAITING, ATTENDED = 9, 3
 
@@ -40,6 +42,16 @@ VIEWS = {
     "confirm": "confirm?act=reroute&on={waiting}",
 }
 
+# picture in the docs → view, and the screen where that is another one
+SHOWN: dict[str, tuple[str, dict[str, Any]]] = {
+    "console-now": ("now", {}),
+    "console-find": ("find", {}),
+    "console-rules": ("rules", {}),
+    "console-stuck": ("stuck", {}),
+    "console-phone": ("now", {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "is_mobile": True}),
+}
+SCREEN = {"viewport": {"width": 1200, "height": 860}, "color_scheme": "light"}
+
 
 @contextmanager
 def house() -> Iterator[World]:
@@ -47,6 +59,7 @@ def house() -> Iterator[World]:
     with tempfile.TemporaryDirectory() as directory:
         rules = Path(directory) / "rules.yaml"
         rules.write_text(RULES)
+        rules.with_name("rules.test.yaml").write_text(TESTS)
         store = start_embedded(Path(directory) / "store")
         world = World(store.url, str(rules), **console_settings(), LOG_LEVEL="ERROR")
         world.reconciler.next_minute = float("inf")  # the charts are written below
@@ -139,6 +152,24 @@ def shoot_all(running: "Browser", world: World, found: dict[str, str]) -> list[P
     return made
 
 
+def shoot_for_docs(running: "Browser", world: World, found: dict[str, str]) -> list[Path]:
+    """What somebody sees without scrolling, a few views only: pictures are large."""
+    made = []
+    for name, (view, other) in SHOWN.items():
+        context = running.new_context(base_url=f"{world.url}/console/", **{**SCREEN, **other})
+        page = context.new_page()
+        page.goto("sign-in")
+        page.fill("#password", PASSWORD)
+        page.press("#password", "Enter")
+        page.wait_for_url(re.compile("/now$"))
+        page.goto(VIEWS[view].format(**found))
+        page.wait_for_load_state("networkidle")
+        made.append(DOCS / f"{name}.png")
+        page.screenshot(path=made[-1])
+        context.close()
+    return made
+
+
 def shoot(page: "Page", name: str) -> Path:
     """One picture of the whole page."""
     path = SHOTS / f"{name}.png"
@@ -146,8 +177,8 @@ def shoot(page: "Page", name: str) -> Path:
     return path
 
 
-def main() -> int:
-    """Take them all. Returns 0, also where there is no browser."""
+def main(*, docs: bool) -> int:
+    """Take them all; with ``docs`` also those that the docs show. Returns 0, also where there is no browser."""
     set_up_logging("ERROR", "console")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     try:
@@ -155,16 +186,18 @@ def main() -> int:
 
         SHOTS.mkdir(parents=True, exist_ok=True)
         with house() as world, browser() as running:
-            made = shoot_all(running, world, morning(world))
+            found = morning(world)
+            made = shoot_all(running, world, found)
+            made += shoot_for_docs(running, world, found) if docs else []
     except ImportError:
         print("skipped: Playwright is not installed")
         return 0
     except pytest.skip.Exception as skipped:
         print(f"skipped: {skipped}")
         return 0
-    print(f"{len(made)} pictures in {SHOTS}")
+    print(f"{len(made)} pictures in {' and '.join(sorted({str(one.parent) for one in made}))}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(docs="--docs" in sys.argv[1:]))

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from service.console.acting import named
 from service.model import Route, State
 from tests.console.house import Visitor, attended, stuck_invite
 from tests.flow.world import Answer, World
@@ -146,12 +147,44 @@ def test_what_is_not_there_is_told(operator: Visitor, act: str, on: str, status:
     assert operator.post("act", act=act, on=on).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("act", "on", "noted"),
+    [
+        ("cancel", "iv_00_" + "0" * 32, ("cancel", "iv_00_" + "0" * 32)),
+        ("retry-group", "requested:" + "0" * 16, ("retry-group", "requested:" + "0" * 16)),
+        ("cancel", "+49 171 5550100", ("cancel", "")),
+        ("what is this", "ada@example.com", ("no such act", "")),
+    ],
+)
+def test_of_a_form_that_came_to_nothing_only_our_words_are_noted(act: str, on: str, noted: tuple[str, str]) -> None:
+    assert named(act, on) == noted
+
+
 def test_late_cancel_is_told_and_noted(operator: Visitor, world: World) -> None:
     made = attended(cleared(world))
     answer = operator.post("act", act="cancel", on=str(made["id"]))
     assert answer.status_code == 409
     assert "It is with an agent by now" in answer.text
     assert last_act(operator).endswith("conflict")
+
+
+def test_act_whose_answer_was_lost_is_not_called_undone(operator: Visitor, world: World) -> None:
+    made = waiting(world)
+    world.fault("POST */Tasks/*", status=503, when="after", times=1)
+    answer = operator.post("act", act="cancel", on=str(made["id"]))
+    assert (answer.status_code, "It is not known whether this was done" in answer.text) == (503, True)
+    assert last_act(operator).endswith("twilio-ambiguous")
+
+
+def test_act_that_surely_did_not_happen_may_be_tried_again(operator: Visitor, world: World) -> None:
+    made = waiting(world)
+    world.fault("POST */Tasks/*", status=429, when="before", times=1)
+    answer = operator.post("act", act="cancel", on=str(made["id"]))
+    assert (answer.status_code, "This was not done" in answer.text, "Nothing was changed" in answer.text) == (
+        503,
+        True,
+        True,
+    )
 
 
 def test_act_names_the_person(world: World) -> None:

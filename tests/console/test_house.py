@@ -91,6 +91,12 @@ def test_dead_reconciler_is_told_once_with_what_waits_for_it() -> None:
     assert "3 records wait for one" in trouble.hint
 
 
+def test_store_that_refuses_is_not_told_as_a_dead_reconciler() -> None:
+    """It cannot sign then, and it is not what is to be mended."""
+    found = findings(House(counted(), write_fault="Redis: OutOfMemoryError", unsigned_s=500))
+    assert [one.level for one in found] == [TROUBLE, QUIET]
+
+
 def test_every_state_has_its_words() -> None:
     assert set(STATES) == {*State, *ErrandState}
 

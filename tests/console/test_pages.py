@@ -5,13 +5,14 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service.reconcile.minutes import note_minute
 from service.tracking.embedded import start_embedded
 from service.tracking.hours import End
-from tests.console.house import Visitor, console_settings, stuck_invite
+from tests.console.house import Visitor, attended, console_settings, stuck_invite
 from tests.flow.world import Answer, World
 
 pytestmark = pytest.mark.xdist_group("console")
@@ -171,6 +172,37 @@ def test_customers_words_are_on_no_page(operator: Visitor, world: World) -> None
         assert CANARY not in answer.text, page
 
 
+def test_canary_of_every_field_is_on_no_page(operator: Visitor, world: World) -> None:
+    """Also names of attributes, keys, what Twilio says, and what agents and apps give for errands."""
+    attributes = {"topic": "billing", CANARY: CANARY, "deep": {CANARY: [CANARY]}}
+    wish: dict[str, Any] = {
+        "reason": CANARY,
+        "attributes": attributes,
+        "idempotency_key": CANARY,
+        "channel_type": "web",
+    }
+    refusal = {"code": 20001, "message": CANARY, "status": 400, "more_info": CANARY}
+    made = world.escalate(world.customer()["conversation_sid"], headers={"User-Agent": CANARY}, **wish)
+    for status in (400, 503):
+        world.fault("POST /v1/Interactions*", status=status, body=refusal, times=1)
+        world.escalate(world.customer()["conversation_sid"], **wish | {"idempotency_key": f"{CANARY}-{status}"})
+    world.reconciler.parts.taskrouter.cancel_task(str(made["task_sid"]), CANARY)
+    held = attended(world)
+    who = {"from": {"worker_sid": world.invite(held["id"])["worker_sid"]}}
+    parked = world.post(
+        f"conversations/{held['conversation_sid']}/park", {**who, "reason": CANARY, "attributes": {CANARY: CANARY}}
+    )
+    operator.post("act", act=CANARY, on=CANARY)
+    operator.post("sign-in", operator.token("rules"), password=CANARY)
+    records = [one["id"] for one in (made, held, parked)]
+    pages = [*VIEWS, "twilio", "open?state=all&order=newest", f"live?sid={held['conversation_sid']}"]
+    pages += [f"find?sid={record}" for record in (*records, held["conversation_sid"])]
+    pages += [f"confirm?act={act}&on={on}" for act in ("cancel", "reroute", "end", "retry", "wake") for on in records]
+    assert parked.status < 300
+    for page in pages:
+        assert CANARY not in operator.get(page).text, page
+
+
 @pytest.mark.parametrize("text", ["<img src=x onerror=alert(1)>", '"><script>alert(1)</script>', "{{ 7 * 7 }}"])
 def test_nothing_stored_is_taken_for_markup(operator: Visitor, world: World, text: str) -> None:
     stuck_invite(world, 3000 + len(text), trouble=text)
@@ -214,8 +246,12 @@ def test_console_stands_while_the_store_is_away(doomed: tuple[World, Visitor]) -
     world, visitor = doomed
     now = visitor.get("now")
     assert (now.status_code, "The store does not answer" in now.text) == (200, True)
-    assert visitor.get("system").status_code == 200
-    assert visitor.get("rules").status_code == 200
+    assert now.text.count("Not known while the store is away.") == 3
+    assert "Nothing is open" not in now.text, "an empty list would be a lie"
+    system = visitor.get("system")
+    assert (system.status_code, system.text.count("Not known while the store is away.")) == (200, 3)
+    rules = visitor.get("rules")
+    assert (rules.status_code, "is not known while the store is away" in rules.text) == (200, True)
     for page in ("open", "stuck", f"find?sid=CH{'0' * 32}"):
         answer = visitor.get(page)
         assert (answer.status_code, "The store is not available" in answer.text) == (503, True), page

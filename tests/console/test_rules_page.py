@@ -13,25 +13,12 @@ from service.reconcile.minutes import forget_rules
 from service.reconcile.rulebook import NAMED_TARGET
 from service.rules.tried import Tried
 from service.tracking.hits import FORGOTTEN_AFTER_MS, Hit, Tally
-from tests.console.house import Visitor
+from tests.console.house import TESTS, Visitor
 from tests.flow.acts import served, transfer
 from tests.flow.kept import renewed
 from tests.flow.world import World
 
 pytestmark = pytest.mark.xdist_group("console")
-
-TESTS = """
-version: 1
-now: 2026-11-24T10:00+00:00
-base: {kind: escalation, channel_type: web}
-tests:
-  - name: a paying customer
-    given: {attributes: {topic: billing, tier: gold}}
-    expect: {rule: billing, steps: [{}, {}, {}]}
-  - {name: another one, given: {attributes: {topic: billing}}, expect: {rule: simple-billing}}
-  - {name: one who is left, given: {attributes: {topic: leave}}, expect: {rule: leave-open}}
-  - {name: the rest, expect: {rule: default}}
-"""
 
 
 @pytest.fixture
@@ -70,7 +57,7 @@ def test_hits_are_told_by_rule(operator: Visitor, house: World) -> None:
     assert re.fullmatch(r"2 hits 67 %, the last \d+ s ago", told(operator, "billing"))
     assert told(operator, "leave-open").startswith("1 hit 33 %")
     assert told(operator, "simple-billing") == "no hit"
-    assert "Requests that each has decided are counted since" in text_of(operator)
+    assert "Hits, the requests that a rule has decided, are counted since" in text_of(operator)
 
 
 def test_repetition_and_dry_run_are_no_hits(operator: Visitor, house: World) -> None:

@@ -3,7 +3,9 @@
 import html
 import os
 import re
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +15,7 @@ import pytest
 import requests
 
 from service.console.system_view import process_view, server_view
+from service.reconcile.loop import Reconciler
 from service.reconcile.presence import AFTER_FAULT_S, Presence
 from service.tracking.embedded import start_embedded
 from service.tracking.roll import RECONCILE, WEB, Sign
@@ -115,13 +118,33 @@ def test_reconciler_signs_and_strikes_itself_out(unsigned: World) -> None:
     assert signs(unsigned) == []
 
 
-def test_turning_reconciler_signs(unsigned: World) -> None:
-    fresh = replace(unsigned.reconciler)
+def another_reconciler(world: World) -> Reconciler:
+    """One that has not turned yet."""
+    fresh = Reconciler(world.reconciler.parts, world.reconciler.book)
     fresh.next_catch_up = fresh.next_names = float("inf")
-    fresh.next_minute = 0.0
+    return fresh
+
+
+def test_turning_reconciler_signs(unsigned: World) -> None:
+    fresh = another_reconciler(unsigned)
     fresh.step()
     fresh.drain()
     assert [one.kind for one in signs(unsigned)] == [RECONCILE]
+
+
+def test_stopped_reconciler_is_off_the_roll(unsigned: World) -> None:
+    fresh, stop = another_reconciler(unsigned), threading.Event()
+    running = threading.Thread(target=fresh.run, args=(stop,))
+    running.start()
+    try:
+        deadline = time.monotonic() + 10
+        while not signs(unsigned):
+            assert time.monotonic() < deadline, "it does not sign"
+            time.sleep(0.02)
+    finally:
+        stop.set()
+        running.join()
+    assert signs(unsigned) == []
 
 
 def test_search_for_lost_invites_is_told(operator: Visitor, world: World) -> None:
@@ -166,6 +189,20 @@ def full(rules_file: Path, tmp_path: Path) -> Iterator[tuple[World, Visitor]]:
     yield running, visitor
     running.close()
     store.close()
+
+
+def test_probe_does_not_wait_for_a_store_that_hangs(rules_file: Path, tmp_path: Path) -> None:
+    store = start_embedded(tmp_path)
+    running = World(store.url, str(rules_file))
+    try:
+        os.kill(store.process.pid, signal.SIGSTOP)
+        began = time.monotonic()
+        assert requests.get(f"{running.url}/livez", timeout=20).status_code == 200
+        assert time.monotonic() - began < 0.9, "it has waited for the store, which has a second"
+    finally:
+        os.kill(store.process.pid, signal.SIGCONT)
+        running.close()
+        store.close()
 
 
 def test_store_that_refuses_to_write_is_told_on_now(full: tuple[World, Visitor]) -> None:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from service.console.find_view import conversation_view, standing
+from service.console.find_view import call_of, conversation_view, standing
 from service.console.open_view import Wanted, wanted_of
-from service.console.record_view import acts_on, invite_row, trace_of
+from service.console.record_view import acts_on, errand_card, invite_card, invite_row, trace_of
 from service.console.rules_view import body_of
-from service.console.stuck_view import grouped, why_stuck
+from service.console.stuck_view import grouped, headline_of, why_stuck
 from service.errors import InvalidFieldsError
 from service.model import (
     Ask,
@@ -94,6 +94,16 @@ def test_errand_says_what_may_be_done(state: ErrandState, acts: list[str]) -> No
             "its channel is looked at again and again",
         ),
         ({"state": State.LAPSED, "created_at_ms": 0, "history": (Entry(NOW_MS - 1000, "lapsed", "lapsed"),)}, None),
+        (
+            {
+                "state": State.LAPSED,
+                "history": (
+                    Entry(NOW_MS - 130_000, "lapsed", "lapsed"),
+                    Entry(NOW_MS - 1000, "lapsed", "called fetch channel: 503 in 9 ms"),
+                ),
+            },
+            "its channel is looked at again and again",
+        ),
     ],
 )
 def test_cause_is_found_in_the_record(change: dict[str, object], cause: str | None) -> None:
@@ -105,6 +115,18 @@ def test_stuck_records_are_grouped_by_cause() -> None:
     groups = grouped([*records, INVITE], NOW_MS)
     assert [(group.cause, len(group.records)) for group in groups] == [("cause 0", 3), ("cause 1", 2), ("cause 2", 2)]
     assert len({group.key for group in groups}) == 3
+
+
+@pytest.mark.parametrize(
+    ("cause", "headline"),
+    [
+        ("it is due, and nobody works on it", "It is due, and nobody works on it"),
+        ("flex-api.twilio.com has stopped answering", "flex-api.twilio.com has stopped answering"),
+        ("", ""),
+    ],
+)
+def test_cause_is_told_as_a_heading(cause: str, headline: str) -> None:
+    assert headline_of(cause) == headline
 
 
 def test_row_shows_no_attribute() -> None:
@@ -151,6 +173,53 @@ def test_holder_is_told_from_accept_to_end() -> None:
     held = replace(INVITE, state=State.COMPLETED, worker_sid=sid("WK", 1), history=history)
     (span,) = conversation_view(sid("CH", 1), None, [held], [], now_ms=NOW_MS)["held"]
     assert (span["worker_sid"], span["lasted"]) == (sid("WK", 1), "30 s")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("create invite: 200 in 35 ms RQ1", ("answered 200", False, "RQ1")),
+        ("create invite: lost in 8000 ms", ("no answer came", True, "")),
+        ("create invite: unsent in 3 ms", ("it could not be sent", True, "")),
+        ("fetch task: 503 in 12 ms RQ2", ("answered 503", True, "RQ2")),
+    ],
+)
+def test_call_of_twilio_is_told_with_what_came_of_it(text: str, told: tuple[str, bool, str]) -> None:
+    found = call_of(text)
+    assert found is not None
+    assert (found["came"], found["failed"], found["request_id"]) == told
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "create invite: in ms"])
+def test_line_that_tells_of_no_call_is_none(text: str) -> None:
+    assert call_of(text) is None
+
+
+def test_worker_in_a_line_leads_to_them() -> None:
+    history = (Entry(NOW_MS, "accepted", f"reservation.accepted {sid('WK', 1)}"),)
+    (event,) = conversation_view(sid("CH", 1), None, [replace(INVITE, history=history)], [], now_ms=NOW_MS)["events"]
+    assert (event["what"], event["worker_sid"]) == ("an agent accepted", sid("WK", 1))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"outcome": "woken", "reason": "by message"}, "Woken, by message."),
+        ({"reason": "the channel is over"}, "The channel is over."),
+        ({"wake_wanted": "timer"}, "It is to be woken: by timer."),
+        ({}, ""),
+    ],
+)
+def test_errand_is_told_in_a_sentence(changed: dict[str, str], told: str) -> None:
+    assert errand_card(replace(ERRAND, **changed), NOW_MS)["told"] == told  # type: ignore[arg-type]  # fields of an errand
+
+
+@pytest.mark.parametrize(
+    ("asked_by", "app", "errand"), [("key:crm", "key:crm", ""), ("errand:er_1", "", "er_1"), (None, "", "")]
+)
+def test_whoever_asked_is_told(asked_by: str | None, app: str, errand: str) -> None:
+    card = invite_card(replace(INVITE, asked_by=asked_by), NOW_MS)
+    assert (card["asked_by"], card["errand"]) == (app, errand)
 
 
 @pytest.mark.parametrize(

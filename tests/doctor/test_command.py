@@ -13,6 +13,7 @@ from service.doctor.findings import ROWS
 from service.doctor.subject import Subject
 from service.doctor.verify import FACTS, SEEN
 from service.errors import ConfigurationError
+from service.tracking.lifecycle import EVENTS_FILTER
 from tests.doctor.conftest import SLOW
 from tests.flow.world import World
 
@@ -36,7 +37,7 @@ def run(world: World, *arguments: str, text: str = "", **environ: str) -> Result
 
 def test_healthy_installation_ends_with_zero(world: World) -> None:
     result = run(world)
-    assert (result.exit_code, result.stdout) == (0, "nothing found\n")
+    assert (result.exit_code, result.stdout) == (0, "nothing found in 10 looks\n")
 
 
 def test_json_holds_each_finding_whole(world: World, subject: Subject) -> None:
@@ -55,6 +56,12 @@ def test_text_tells_what_why_and_how(world: World, subject: Subject) -> None:
     assert all(
         part in told for part in ("[filter.incomplete]", row.why, "the filter lacks workflow.entered", "1 error")
     )
+
+
+def test_what_is_to_be_copied_is_printed_in_one_piece(world: World, subject: Subject) -> None:
+    subject.account.send_events(events_filter="task.created")
+    missing = EVENTS_FILTER.removeprefix("task.created,")
+    assert missing in run(world).stdout
 
 
 def test_no_secret_is_printed(world: World, subject: Subject) -> None:
@@ -79,7 +86,7 @@ def test_skipping_the_unknown_is_refused(world: World) -> None:
 def test_fix_shows_before_and_after_and_sets(world: World, subject: Subject) -> None:
     subject.account.send_events(callback_url="http://old.example.com/x", events_filter="task.created,worker.created")
     result = run(world, "--fix", "--yes")
-    assert (result.exit_code, result.stdout) == (0, "nothing found\n")
+    assert (result.exit_code, result.stdout) == (0, "nothing found in 10 looks\n")
     assert "before: http://old.example.com/x" in result.stderr
     assert f"after:  {subject.events_url}" in result.stderr
     assert subject.account.workspace().events_filter.startswith("task.created,worker.created,workflow.entered,")

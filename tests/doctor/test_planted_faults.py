@@ -1,6 +1,7 @@
 """Ten faults are planted, one at a time, and each is named."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from service.tracking.embedded import EmbeddedStore
 from tests.doctor.conftest import found_in, ids, look_around, with_settings
 from tests.doctor.middlemen import standing_before
 from tests.flow.world import World
+from tests.project.test_alerts import ALERTS
 
 
 def wrong_callback(world: World, subject: Subject) -> Subject:
@@ -81,12 +83,16 @@ def test_planted_fault_is_named(name: str, world: World, subject: Subject) -> No
     assert report.exit_code == 1
 
 
+STALE = {"rules.stale", "rules.unreadable"}
+PREFIX_INSIDE, PREFIX_OUTSIDE = {"callback.prefix"}, {"door.prefix"}
+
+
 def test_stale_rules_are_named(embedded: EmbeddedStore, client: "redis.Redis", rules_file: Path) -> None:
     world = World(embedded.url, str(rules_file))
     try:
         world.catch_up()
         rules_file.write_text("version: 1\ndefault: {workflow: everyone")  # the first request looks at the file again
-        assert found_in(subject_of(world.settings, world.reconciler.parts)) == {"rules.stale", "rules.unreadable"}
+        assert found_in(subject_of(world.settings, world.reconciler.parts)) == STALE
     finally:
         world.close()
 
@@ -99,9 +105,9 @@ def test_proxy_that_drops_the_prefix_is_named(embedded: EmbeddedStore, client: "
             world.catch_up()
             subject = subject_of(world.settings, world.reconciler.parts)
             subject.account.send_events(callback_url=f"{proxy.url}/router/v1/events/taskrouter#rc=5&rp=all")
-            assert found_in(subject) == {"callback.prefix"}  # as the web process sees its address
+            assert found_in(subject) == PREFIX_INSIDE  # as the web process sees its address
             outside = with_settings(subject, public_base_url=f"{proxy.url}/router")  # as Twilio calls it
-            assert found_in(outside) == {"door.prefix"}
+            assert found_in(outside) == PREFIX_OUTSIDE
         finally:
             world.close()
 
@@ -109,3 +115,17 @@ def test_proxy_that_drops_the_prefix_is_named(embedded: EmbeddedStore, client: "
 def test_healthy_installation_has_no_findings(subject: Subject) -> None:
     assert found_in(subject) == set()
     assert look_around(subject).exit_code == 0
+
+
+def test_page_has_the_table_of_all_ten(repository: Path) -> None:
+    """What doctor says to each, and alerts that exist."""
+    page = (repository / "docs" / "reference" / "doctor.md").read_text(encoding="utf-8")
+    table = page.partition("## Ten common faults")[2].partition("## What it finds")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"][2:]
+    told = {fault: set(re.findall(r"`([a-z.-]+)`", doctor)) for fault, doctor, _ in rows}
+    rest = {"stale rules": STALE, "proxy dropping the path prefix": PREFIX_INSIDE | PREFIX_OUTSIDE}
+    assert told == {name: expected for name, (_, expected) in PLANTS.items()} | rest
+    assert len(told) == 10
+    named = {alert for *_, alerts in rows for alert in re.findall(r"\[(\w+)\]", alerts)}
+    assert named
+    assert named <= {alert["alert"] for alert in ALERTS}

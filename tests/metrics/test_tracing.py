@@ -93,6 +93,31 @@ def test_request_call_and_work_are_spans(build: Build, receiver: Receiver) -> No
     assert CANARY.encode() not in b"".join(receiver.bodies)
 
 
+def test_canary_of_every_field_is_in_no_span(build: Build, receiver: Receiver) -> None:
+    world = build(TRACING="on")
+    conversation = world.customer()["conversation_sid"]
+    fields: dict[str, object] = {
+        "reason": CANARY, "attributes": {CANARY: CANARY}, "idempotency_key": CANARY, "channel_type": CANARY,
+        "interaction_sid": CANARY, "channel_sid": CANARY, "execution_sid": CANARY, "from": {"worker_sid": CANARY},
+        "to": {"queue": CANARY}, "mode": CANARY, "release": CANARY, CANARY: CANARY,
+    }  # fmt: skip
+    for name, value in fields.items():
+        for path in ("escalations", "transfers", "decisions", f"conversations/{conversation}/park"):
+            headers = {"User-Agent": CANARY, "X-Forwarded-For": CANARY, "Idempotency-Key": f"{CANARY}-{name}"}
+            world.post(path, {"conversation_sid": conversation, name: value}, headers=headers)
+    refusal = {"code": 20001, "message": CANARY, "status": 400}
+    world.fault("POST /v1/Interactions*", status=400, body=refusal, times=1)
+    refused = world.escalate(world.customer()["conversation_sid"], reason=CANARY)
+    assert refused.status == 422
+    world.event({"EventType": "task.canceled", "Reason": CANARY, CANARY: CANARY})
+    world.turn()
+    receiver.await_span("Twilio: create interaction", outcome="400")
+    with tracing.span("the last one"):
+        pass
+    receiver.await_span("the last one")
+    assert CANARY.encode() not in b"".join(receiver.bodies)
+
+
 def test_nothing_is_sent_while_it_is_off(build: Build, receiver: Receiver) -> None:
     world = build()
     world.escalate(world.customer()["conversation_sid"])

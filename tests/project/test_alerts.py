@@ -70,6 +70,16 @@ def test_expression_names_what_exists(text: str) -> None:
         assert {matcher.name for matcher in selector.matchers.matchers} <= labels_of(str(selector.name)), selector.name
 
 
+def grouped_by(text: str) -> set[str]:
+    """The labels by which an expression adds up."""
+    return {label.strip() for found in re.findall(r"\bby \(([^)]*)\)", text) for label in found.split(",")}
+
+
+@every_expression
+def test_expression_is_grouped_by_labels_that_exist(text: str) -> None:
+    assert grouped_by(text) <= {label for selector in selectors(text) for label in labels_of(str(selector.name))}
+
+
 @every_expression
 def test_no_name_escapes_the_parser(text: str) -> None:
     """What is walked through is all that is written."""

@@ -99,6 +99,12 @@ def test_store_data_outlive_the_container(compose: dict[str, Any]) -> None:
     assert compose["services"]["redis"]["volumes"] == ["redis-data:/data"]
 
 
+def test_rules_of_the_web_process_have_their_tests_beside_them(compose: dict[str, Any]) -> None:
+    """Both from this machine: the image has tests of its own, which would be tried on rules that they do not know."""
+    mounted = [str(one).split(":")[:2] for one in compose["services"]["web"]["volumes"]]
+    assert mounted == [[f"./config/{name}", f"/app/config/{name}"] for name in ("rules.yaml", "rules.test.yaml")]
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_no_secret_stands_in_environment(compose: dict[str, Any], name: str) -> None:
     given = compose["services"][name].get("environment", {}).keys()

@@ -8,7 +8,7 @@ import pytest
 
 from service.console.pages import VIEWS
 from tests.project.pages import DOCS, REPOSITORY, Block, blocks
-from tests.project.test_alerts import ALERTS, labels_of, selectors
+from tests.project.test_alerts import ALERTS, grouped_by, labels_of, selectors
 
 RUNBOOK = DOCS / "runbook"
 SECTIONS = ["What it means", "Us or Twilio", "Look here", "Do this", "Do not", "Over when"]
@@ -51,6 +51,7 @@ def test_queries_name_what_exists(block: Block) -> None:
         assert found, line
         for selector in found:
             assert {matcher.name for matcher in selector.matchers.matchers} <= labels_of(str(selector.name)), line
+        assert grouped_by(line) <= {label for one in found for label in labels_of(str(one.name))}, line
 
 
 @every_alert
@@ -67,3 +68,15 @@ def test_lines_of_the_log_exist(alert: dict[str, Any]) -> None:
 def test_views_that_are_named_exist(alert: dict[str, Any]) -> None:
     bold = re.findall(r"\*\*([A-Z][a-z]+)(?: →[^*]*)?\*\*", page_of(alert).read_text(encoding="utf-8"))
     assert {one.lower() for one in bold} <= {word for word, _ in VIEWS}
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOK.glob("*.md")), ids=lambda page: page.stem)
+def test_words_of_the_console_are_the_consoles(page: Path) -> None:
+    """What stands in italics beside a view is what a person is to look for there."""
+    service = REPOSITORY / "service"
+    files = [*service.rglob("*.py"), *service.rglob("*.html")]
+    shown = " ".join(" ".join(one.read_text(encoding="utf-8") for one in files).split())
+    for line in page.read_text(encoding="utf-8").split("\n\n"):
+        if re.search(r"\*\*[A-Z][a-z]+(?: →[^*]*)?\*\*", line):
+            for words in re.findall(r"(?<!\*)\*([A-Za-z][^*]+)\*(?!\*)", " ".join(line.split())):
+                assert words.rstrip(".") in shown, words
