@@ -55,7 +55,7 @@ def test_every_open_invite_is_reached_at_the_same_cost(operator: Visitor, world:
 @pytest.mark.timeout(300)
 def test_ten_thousand_are_shown_quickly(operator: Visitor, world: World) -> None:
     crowd(world.reconciler.parts.store, 10_000, start=100_000)
-    took = {}
+    took: dict[str, tuple[float, float, int]] = {}
     for view in (*VIEWS, *SEARCHING):
         operator.get(view)
         tries = 3  # others use the machine, too: what counts is the quickest
