@@ -276,7 +276,7 @@ def test_any_events_in_any_order(stage: Stage) -> None:
     machine = type("AnyOrder", (AnyOrder,), {"stage": stage})
     shrunk = (Phase.shrink,) if EXAMPLES else ()  # takes minutes; without it the failing course is printed as it was
     chosen = settings(
-        max_examples=EXAMPLES or 50,
+        max_examples=EXAMPLES or 30,
         stateful_step_count=15,
         phases=(Phase.reuse, Phase.generate, *shrunk),
         suppress_health_check=list(HealthCheck),
