@@ -4,6 +4,7 @@ Its own waits for every connection until ``graceful_timeout`` is over, also for 
 a proxy keeps dozens of them, and a browser with the console open keeps one.
 """
 
+import socket
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -23,13 +24,16 @@ class Worker(ASGIWorker):
         assert self.loop is not None
         create_server = self.loop.create_server
 
-        def remembering(factory: Callable[[], ASGIProtocol], **options: Any) -> Any:
+        async def remembering(factory: Callable[[], ASGIProtocol], *, sock: socket.socket, **options: Any) -> Any:
             def connected() -> ASGIProtocol:
                 connection = factory()
                 self._connections.add(connection)
                 return connection
 
-            return create_server(connected, **options)
+            # To asyncio the backlog is also how many connections it takes at once, before anybody else is asked.
+            server = await create_server(connected, sock=sock, **options | {"backlog": 1})
+            sock.listen(self.cfg.backlog)
+            return server
 
         self.loop.create_server = remembering
         await super()._serve()  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -194,6 +195,57 @@ def test_idle_connections_do_not_hold_up_a_stop(repository: Path, tmp_path: Path
     finally:
         process.kill()
         process.wait()
+
+
+def test_burst_is_queued_and_shared_by_the_workers(repository: Path, tmp_path: Path) -> None:
+    """More connections than asyncio's own backlog (100), while nobody takes them; then no worker takes them all."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environ = {**os.environ, "PORT": str(port), "WEB_CONCURRENCY": "2"}
+    config = str(repository / "config" / "gunicorn.conf.py")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--config", config, "slow:app"], cwd=tmp_path, env=environ
+    )
+    burst: list[socket.socket] = []
+    try:
+        connected(port).close()
+        workers = listening(process.pid, 2)
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        burst += [socket.create_connection(("127.0.0.1", port), timeout=2) for _ in range(300)]
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        deadline = time.monotonic() + 10
+        while sum(held := [sockets_of(worker) for worker in workers]) < len(burst):
+            assert time.monotonic() < deadline, held
+            time.sleep(0.05)
+        assert min(held) > 30, held
+    finally:
+        process.kill()
+        process.wait()
+        for connection in burst:
+            connection.close()
+
+
+def listening(arbiter: int, count: int) -> list[int]:
+    """gunicorn's workers, as soon as so many of them wait for connections."""
+    children = Path(f"/proc/{arbiter}/task/{arbiter}/children")
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        workers = [int(pid) for pid in children.read_text().split()]
+        if len(workers) == count and all("anon_inode:[eventpoll]" in files_of(pid) for pid in workers):
+            return workers
+        time.sleep(0.05)
+    raise AssertionError("gunicorn's workers do not listen")
+
+
+def files_of(pid: int) -> list[str]:
+    return [os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()]
+
+
+def sockets_of(pid: int) -> int:
+    return sum(file.startswith("socket:") for file in files_of(pid))
 
 
 def connected(port: int) -> socket.socket:
