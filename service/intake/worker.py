@@ -1,9 +1,15 @@
-"""gunicorn's ASGI worker, which hangs up idle connections when it is told to stop.
+"""gunicorn's ASGI worker, which shares connections fairly and hangs up idle ones when it is told to stop.
 
-Its own waits for every connection until ``graceful_timeout`` is over, also for those on which nothing has been asked:
+asyncio's server takes as many connections at once as are waiting, up to a hundred, and cuts the queue behind the
+socket to that number: of a burst the first worker to wake takes all, and where they are kept open, as a proxy does, it
+keeps them, and the other cores stand idle.
+
+gunicorn waits for every connection until ``graceful_timeout`` is over, also for those on which nothing has been asked:
 a proxy keeps dozens of them, and a browser with the console open keeps one.
 """
 
+import asyncio
+import contextlib
 import socket
 import weakref
 from collections.abc import Callable
@@ -11,6 +17,9 @@ from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
+
+TURN_S = 0.001  # after each connection, so that the next one is another worker's
+NO_FILES_S = 1.0  # after an accept that failed, mostly for want of open files
 
 
 class Worker(ASGIWorker):
@@ -22,20 +31,16 @@ class Worker(ASGIWorker):
 
     async def _serve(self) -> None:
         assert self.loop is not None
-        create_server = self.loop.create_server
 
-        async def remembering(factory: Callable[[], ASGIProtocol], *, sock: socket.socket, **options: Any) -> Any:
+        async def taking_turns(factory: Callable[[], ASGIProtocol], *, sock: socket.socket, **options: Any) -> Acceptor:
             def connected() -> ASGIProtocol:
                 connection = factory()
                 self._connections.add(connection)
                 return connection
 
-            # To asyncio the backlog is also how many connections it takes at once, before anybody else is asked.
-            server = await create_server(connected, sock=sock, **options | {"backlog": 1})
-            sock.listen(self.cfg.backlog)
-            return server
+            return Acceptor(connected, sock, options.get("ssl"), self.cfg.backlog, self.log.error)
 
-        self.loop.create_server = remembering
+        self.loop.create_server = taking_turns
         await super()._serve()  # type: ignore[no-untyped-call]
 
     async def _shutdown(self) -> None:
@@ -43,3 +48,46 @@ class Worker(ASGIWorker):
             if connection._awaiting_request and not connection._finishing_calls and connection.transport is not None:
                 connection.transport.close()
         await super()._shutdown()  # type: ignore[no-untyped-call]
+
+
+class Acceptor:
+    """Takes connections from a socket that other processes take from as well: one, then it is another's turn."""
+
+    def __init__(
+        self,
+        factory: Callable[[], asyncio.BaseProtocol],
+        listening: socket.socket,
+        tls: Any,
+        backlog: int,
+        tell: Callable[..., None],
+    ) -> None:
+        """Begins at once, in the event loop that runs. ``tell`` is called as a logger's method is."""
+        self._factory, self._socket, self._tls, self._tell = factory, listening, tls, tell
+        listening.setblocking(False)
+        listening.listen(backlog)
+        self._task = asyncio.get_running_loop().create_task(self._take())
+
+    async def _take(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(self._socket)
+            except ConnectionAbortedError:  # it has gone already
+                continue
+            except OSError as error:
+                self._tell("No connection can be taken: %s", error.strerror)
+                await asyncio.sleep(NO_FILES_S)
+                continue
+            made = loop.connect_accepted_socket(self._factory, connection, ssl=self._tls)
+            with contextlib.suppress(OSError):
+                await asyncio.shield(made)  # whoever closes us closes no connection
+            await asyncio.sleep(TURN_S)
+
+    def close(self) -> None:
+        """Take no more."""
+        self._task.cancel()
+        self._socket.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until none is taken any more. Those that were taken go on."""
+        await asyncio.wait((self._task,))

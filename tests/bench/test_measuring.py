@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -102,7 +103,7 @@ def test_closed_loop_counts_every_answer(port: int) -> None:
 
 
 def test_open_loop_counts_the_wait_for_a_line_too(port: int) -> None:
-    """A hundred a second meant, twenty a second answered: whoever asks late has waited since the moment that was meant."""
+    """A hundred a second meant, twenty answered: whoever asks late has waited since the moment that was meant."""
     generator = Generator(port, 1)
     load = generator.open(shots("/", 10), rate=100.0)
     generator.close()
@@ -122,7 +123,7 @@ def test_closed_connection_is_replaced(port: int) -> None:
 def test_everything_is_measured_in_a_small_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part runs against its own servers and tells its figures. Whether limits are kept is not asked here."""
     monkeypatch.setattr(bench, "RESULTS", tmp_path)
-    monkeypatch.setattr(bench.os, "sched_setaffinity", lambda *_: None)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None)
     bench.main(["--quick", "--rounds", "1"])
     (file,) = tmp_path.glob("*.json")
     kept = json.loads(file.read_text(encoding="utf-8"))
