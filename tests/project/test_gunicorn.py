@@ -1,5 +1,6 @@
 """How gunicorn is set up, read by gunicorn itself; and the two hooks that place workers on cores."""
 
+import contextlib
 import os
 import runpy
 import signal
@@ -7,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -197,8 +198,9 @@ def test_idle_connections_do_not_hold_up_a_stop(repository: Path, tmp_path: Path
         process.wait()
 
 
-def test_burst_is_queued_and_shared_by_the_workers(repository: Path, tmp_path: Path) -> None:
-    """More connections than asyncio's own backlog (100), while nobody takes them; then no worker takes them all."""
+@pytest.fixture
+def pair(repository: Path, tmp_path: Path) -> Iterator[tuple[int, list[int]]]:
+    """A port, and the two workers that serve it."""
     (tmp_path / "slow.py").write_text(SLOW)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -207,25 +209,49 @@ def test_burst_is_queued_and_shared_by_the_workers(repository: Path, tmp_path: P
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--config", config, "slow:app"], cwd=tmp_path, env=environ
     )
-    burst: list[socket.socket] = []
     try:
         connected(port).close()
-        workers = listening(process.pid, 2)
-        for worker in workers:
-            os.kill(worker, signal.SIGSTOP)
-        burst += [socket.create_connection(("127.0.0.1", port), timeout=2) for _ in range(300)]
-        for worker in workers:
-            os.kill(worker, signal.SIGCONT)
-        deadline = time.monotonic() + 10
-        while sum(held := [sockets_of(worker) for worker in workers]) < len(burst):
-            assert time.monotonic() < deadline, held
-            time.sleep(0.05)
-        assert min(held) > 75, held
+        yield port, listening(process.pid, 2)
     finally:
         process.kill()
         process.wait()
-        for connection in burst:
-            connection.close()
+
+
+def test_burst_is_queued_while_no_worker_takes_any(pair: tuple[int, list[int]]) -> None:
+    """More connections than asyncio's own backlog (100)."""
+    port, workers = pair
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    with contextlib.ExitStack() as burst:
+        for _ in range(300):
+            burst.enter_context(socket.create_connection(("127.0.0.1", port), timeout=2))
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        held = taken(workers, 300)
+    assert min(held) > 75, held
+
+
+def test_idle_workers_share_a_burst(pair: tuple[int, list[int]]) -> None:
+    """Kept-alive connections stay where they are: on one worker they would leave the other cores idle."""
+    port, workers = pair
+    before = [sockets_of(worker) for worker in workers]
+    for _ in range(5):
+        with contextlib.ExitStack() as burst:
+            for _ in range(16):
+                burst.enter_context(socket.create_connection(("127.0.0.1", port), timeout=2))
+            held = taken(workers, 16 + sum(before))
+        assert min(now - then for now, then in zip(held, before, strict=True)) >= 5, (before, held)
+        while [sockets_of(worker) for worker in workers] != before:
+            time.sleep(0.02)
+
+
+def taken(workers: list[int], count: int) -> list[int]:
+    """The sockets of each worker, as soon as there are so many."""
+    deadline = time.monotonic() + 10
+    while sum(held := [sockets_of(worker) for worker in workers]) < count:
+        assert time.monotonic() < deadline, held
+        time.sleep(0.02)
+    return held
 
 
 def listening(arbiter: int, count: int) -> list[int]:
@@ -241,7 +267,11 @@ def listening(arbiter: int, count: int) -> list[int]:
 
 
 def files_of(pid: int) -> list[str]:
-    return [os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()]
+    found = []
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # just closed
+            found.append(os.readlink(file))
+    return found
 
 
 def sockets_of(pid: int) -> int:
