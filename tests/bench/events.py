@@ -4,8 +4,10 @@ Every event is a new one, of a conversation that is tracked unless its row says 
 the same state before each round.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from service.model import Invite, Kind, Plan, Route, RoutingRequest, State, Thread
@@ -14,7 +16,7 @@ from service.tracking.records import new_invite_id
 from service.tracking.store import Store
 from tests.bench import shots
 from tests.bench.load import Generator
-from tests.bench.machine import Cores
+from tests.bench.machine import Cores, cpu_s
 from tests.bench.servers import Server, gunicorn, installed_node, node, start_store
 from tests.bench.shots import LIFE, event, event_fields, flex_attributes, sid, signed_batch, worker_event
 from tests.bench.table import Row, interleaved, row
@@ -26,6 +28,7 @@ THREADS = ("--worker-class", "gthread", "--threads", "32")  # as Flask is served
 RULES = "version: 1\ndefault: {workflow: everyone}\n"
 
 EMPTY, USUAL, EXPRESS = "(a) an empty Flask view", "(b) form, SDK signature, EVALSHA", "(c) the same in Express"
+RAW, DO_NOTHING = "(d) EVALSHA alone, from one process", "return {'ignored', ARGV[1]}"
 MIXED = "events of a tracked task's life, in order"
 FOREIGN, FILTERED = "event of a voice task", "event about a worker"
 
@@ -108,6 +111,7 @@ class Desk:
         rules.write_text(RULES)
         ours = {**environ, "RULES_FILE": str(rules)}
         core = cores.measured
+        self.store_cpu_s = partial(cpu_s, self.store.process.pid)
         self.servers: dict[str, Server] = {
             "ours": stack.enter_context(gunicorn("service.app:create_front()", ours, cores=core)),
             EMPTY: stack.enter_context(gunicorn("tests.bench.baselines:empty()", environ, cores=core, options=THREADS)),
@@ -124,17 +128,19 @@ def measure(directory: Path, cores: Cores, *, rounds: int, count: int) -> list[R
         desk = Desk(stack, directory, cores, modules)
         scene = Scene(desk.store.url, count)
         cpu: dict[str, list[float]] = {}
+        stores: dict[str, list[float]] = {}
 
         def run(server: Server, made: Sequence[bytes], name: str, per_shot: int = 1) -> float:
             generator = Generator(server.port, CONNECTIONS)
             try:
-                before = server.cpu_s()
+                before, store_before = server.cpu_s(), desk.store_cpu_s()
                 load = generator.closed(made)
-                used = server.cpu_s() - before
+                used, store_used = server.cpu_s() - before, desk.store_cpu_s() - store_before
             finally:
                 generator.close()
             assert set(load.statuses) == {204}, f"{name}: {dict(load.statuses)}"
             cpu.setdefault(name, []).append(used / len(made) / per_shot * 1e6)
+            stores.setdefault(name, []).append(store_used / len(made) / per_shot * 1e6)
             return load.rate * per_shot
 
         def ours(name: str, make: Callable[[], list[bytes]]) -> Callable[[], float]:
@@ -167,13 +173,16 @@ def measure(directory: Path, cores: Cores, *, rounds: int, count: int) -> list[R
 
         makes = subjects(scene)
         turns = {name: theirs(name) for name in desk.servers if name != "ours"}
+        turns[RAW] = lambda: evalsha_rate(desk.store.url, count, CONNECTIONS)
         turns |= {name: ours(name, make) for name, make in makes.items()}
         turns |= {DUPLICATE: again(makes["event that moves (reservation.accepted)"]), STREAMED: batches}
         for warm in turns.values():  # the first time of everything is no one's usual time
             warm()
         cpu.clear()
+        stores.clear()
         found = interleaved(turns, rounds)
-    return [*_rates(found), *_costs(cpu)]
+    at_store = {name: stores[name] for name in (USUAL, MIXED, FOREIGN, STREAMED)}
+    return [*_rates(found), *_costs(cpu, "processor time"), *_costs(at_store, "the store's processor time")]
 
 
 DUPLICATE, STREAMED = "event that was heard before", f"event of a batch of {BATCH} (Event Streams)"
@@ -187,7 +196,7 @@ def _batches(scene: Scene) -> Iterator[bytes]:
 
 
 def _rates(found: Mapping[str, list[float]]) -> Iterator[Row]:
-    bases = [name for name in (EMPTY, USUAL, EXPRESS) if name in found]
+    bases = [name for name in (EMPTY, USUAL, EXPRESS, RAW) if name in found]
     for name in (*bases, *(name for name in found if name not in bases)):
         limit = ("least", LIMITS[name]) if name in LIMITS else None
         yield row(name, found[name], "events/s", against=EMPTY, baseline=found[EMPTY], limit=limit)
@@ -196,7 +205,29 @@ def _rates(found: Mapping[str, list[float]]) -> Iterator[Row]:
         yield row(MIXED, found[MIXED], "events/s", against=EXPRESS, baseline=found[EXPRESS])
 
 
-def _costs(cpu: Mapping[str, list[float]]) -> Iterator[Row]:
+def _costs(cpu: Mapping[str, list[float]], what: str) -> Iterator[Row]:
     for name, used in cpu.items():
         if name != "first time":
-            yield row(f"{name}: processor time", used, "µs")
+            yield row(f"{name}: {what}", used, "µs")
+
+
+def evalsha_rate(url: str, count: int, connections: int) -> float:
+    """Calls a second of a script that does nothing, one at a time on each connection: what the store can do at most."""
+    client = connect(url)
+    sha = client.script_load(DO_NOTHING)
+    lines = [client.connection_pool.get_connection() for _ in range(connections)]
+    asked = [
+        lines[0].pack_command("EVALSHA", sha, 1, "{00}:" + sid("WT", one), "x")  # type: ignore[no-untyped-call]
+        for one in range(connections)
+    ]
+    began = time.perf_counter()
+    for _ in range(count // connections):
+        for line, command in zip(lines, asked, strict=True):
+            line.send_packed_command(command)  # type: ignore[no-untyped-call]
+        for line in lines:
+            line.read_response()
+    took = time.perf_counter() - began
+    for line in lines:
+        client.connection_pool.release(line)
+    client.close()
+    return count // connections * connections / took
