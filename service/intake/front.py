@@ -32,10 +32,11 @@ from service.metrics import record
 from service.model import TaskEvent
 from service.reconcile.parts import Parts
 
-PROBES = ("/livez", "/readyz", "/metrics")
+LIVEZ, PROBES = "/livez", ("/livez", "/readyz", "/metrics")
 
-PROBE_THREADS = 2  # whoever asks whether we live must not wait behind a flood
+PROBE_THREADS = 2  # whoever asks how we are must not wait behind a flood
 MOST_INSIDE = 1024  # requests at once, from their first byte to their answer; each may hold a body
+PROBE_PLACES = 64  # beside them: whoever is told that we are full would take us for dead
 WAITING_SHARE = 0.5  # of a request's budget may be over when its turn comes
 DISCARDED_BYTES = 2 * 1024 * 1024  # are read of a body that is too large, so that its sender comes to hear that
 
@@ -79,15 +80,17 @@ class Front:
         self._clerk.start()
         self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="web")
         self._probers = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
+        self._pulse = ThreadPoolExecutor(1, thread_name_prefix="pulse")  # the other probes wait for the store
 
     def stop(self) -> None:
         """Finish what is in hand."""
         self._clerk.stop()
         self._workers.shutdown()
         self._probers.shutdown()
+        self._pulse.shutdown()
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._inside >= MOST_INSIDE:
+        if self._inside >= MOST_INSIDE + (PROBE_PLACES if scope["path"] in PROBES else 0):
             await _say(send, _overloaded())
             return
         self._inside += 1
@@ -160,8 +163,13 @@ class Front:
         if fault is not None:
             environ[FAULT] = fault
         came = time.monotonic()
-        pool = self._probers if scope["path"] in PROBES else self._workers
+        pool = self._pool_of(scope["path"])
         return await asyncio.wrap_future(pool.submit(self._in_thread, environ, came))
+
+    def _pool_of(self, path: str) -> ThreadPoolExecutor:
+        if path == LIVEZ:
+            return self._pulse
+        return self._probers if path in PROBES else self._workers
 
     def _in_thread(self, environ: Environ, came: float) -> Answer:
         environ[WAITED] = time.monotonic() - came

@@ -215,7 +215,7 @@ def crowded(world: World) -> Iterator[tuple[str, threading.Event]]:
     released = threading.Event()
 
     def held(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        if environ["PATH_INFO"] == "/slow":
+        if environ["PATH_INFO"] in ("/slow", "/readyz", "/metrics"):
             released.wait(20)
         start_response("200 OK", [("Content-Length", "2")])
         return [b"ok"]
@@ -249,6 +249,32 @@ def test_probes_do_not_wait_behind_others(crowded: tuple[str, threading.Event]) 
         time.sleep(0.1)
         assert requests.get(f"{url}/livez", timeout=5).text == "ok"
         crowded[1].set()
+
+
+def test_who_asks_whether_we_live_does_not_wait_for_the_store(crowded: tuple[str, threading.Event]) -> None:
+    """Else a store that hangs, and two who ask whether we are ready, would get healthy processes killed."""
+    url, released = crowded
+    with ThreadPoolExecutor(3) as callers:
+        for path in ("readyz", "readyz", "metrics"):
+            callers.submit(requests.get, f"{url}/{path}", timeout=20)
+        time.sleep(0.1)
+        try:
+            assert requests.get(f"{url}/livez", timeout=2).text == "ok"
+        finally:
+            released.set()
+
+
+def test_full_house_lets_probes_in(crowded: tuple[str, threading.Event], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.intake.front.MOST_INSIDE", 1)
+    url, released = crowded
+    with ThreadPoolExecutor(1) as callers:
+        callers.submit(requests.get, f"{url}/slow", timeout=20)
+        time.sleep(0.1)
+        try:
+            assert requests.get(f"{url}/other", timeout=5).status_code == 503
+            assert requests.get(f"{url}/livez", timeout=5).text == "ok"
+        finally:
+            released.set()
 
 
 def test_body_that_never_ends_is_given_up(world: World) -> None:
