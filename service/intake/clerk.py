@@ -62,10 +62,7 @@ class Clerk:
             self._loop.call_soon(self._hand_over)  # after the requests that are read in this turn
         self._gathered.append(Delivery(events, source, request_id, stored))
         self._waiting += 1
-        try:
-            await stored
-        finally:
-            self._waiting -= 1
+        await stored
 
     def _hand_over(self) -> None:
         self._inbox.put(self._gathered)
@@ -102,14 +99,14 @@ class Clerk:
                 answers = [next(left) for _ in one.events]
                 settled.append((one.stored, told(one.events, answers, request_id=one.request_id)))
         if self._loop is not None and settled:
-            self._loop.call_soon_threadsafe(_settle, settled)
+            self._loop.call_soon_threadsafe(self._settle, settled)
 
-
-def _settle(settled: "list[tuple[asyncio.Future[None], Exception | None]]") -> None:
-    for stored, fault in settled:
-        if stored.done():  # whoever waited has gone
-            continue
-        if fault is None:
-            stored.set_result(None)
-        else:
-            stored.set_exception(fault)
+    def _settle(self, settled: "list[tuple[asyncio.Future[None], Exception | None]]") -> None:
+        self._waiting -= len(settled)  # only now: a delivery whose sender has gone takes its place in the inbox, too
+        for stored, fault in settled:
+            if stored.done():  # whoever waited has gone
+                continue
+            if fault is None:
+                stored.set_result(None)
+            else:
+                stored.set_exception(fault)
