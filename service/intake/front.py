@@ -102,13 +102,10 @@ class Front:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         headers = headers_of(scope)
-        try:
-            body = await _body(receive, headers, within_s=self.body_s)
-        except TimeoutError:
+        body = await _body(receive, headers, within_s=self.body_s)
+        if body is None:  # whoever has gone does not hear it
             await _say(send, Answer(408, [(b"connection", b"close"), (b"content-length", b"0")]))
             return
-        if body is None:
-            return  # whoever asked has gone
         events = self._plain_events(scope, headers, body)
         if events is None:
             await _say(send, await self._ask_flask(scope, headers, body))
@@ -189,8 +186,8 @@ class _Named:
 
 
 async def _body(receive: Receive, headers: Mapping[str, str], *, within_s: float) -> bytes | None:
-    """The whole body; b"" in place of one that is not read here: without a length, or too long. None if its sender has
-    gone. Raises TimeoutError if it does not come to an end."""
+    """The whole body; b"" in place of one that is not read here: without a length, or too long. None if it does not
+    come to an end: its sender has gone, or says nothing (then gunicorn, too, says that they have gone)."""
     length = headers.get("content-length", "0")
     if length == "0" and "transfer-encoding" not in headers:
         return b""
@@ -199,8 +196,11 @@ async def _body(receive: Receive, headers: Mapping[str, str], *, within_s: float
         return None
     if not message.get("more_body"):
         return _kept([message["body"]], length)
-    async with asyncio.timeout(within_s):
-        return await _rest_of_body(receive, message["body"], length)
+    try:
+        async with asyncio.timeout(within_s):
+            return await _rest_of_body(receive, message["body"], length)
+    except TimeoutError:
+        return None
 
 
 async def _rest_of_body(receive: Receive, first: bytes, length: str) -> bytes | None:

@@ -1,5 +1,6 @@
 """What gunicorn serves: plain events are taken before Flask, everything else is Flask's, nobody waits too long."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -285,6 +286,21 @@ def test_body_that_never_ends_is_given_up(world: World) -> None:
             assert read_reply(slow).status == 408
     finally:
         world.front.body_s = 30.0
+
+
+def test_body_that_never_begins_is_no_fault_of_ours(world: World) -> None:
+    """gunicorn waits for it as long as for a heartbeat, and says then that the sender has gone."""
+    said: list[Mapping[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Mapping[str, Any]) -> None:
+        said.append(message)
+
+    scope = {"type": "http", "path": TASKROUTER, "method": "POST", "headers": [(b"content-length", b"500")]}
+    asyncio.run(world.front(scope, receive, send))
+    assert [message.get("status") for message in said] == [408, None]
 
 
 def test_websocket_is_refused(world: World) -> None:
