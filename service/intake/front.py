@@ -38,6 +38,7 @@ PROBE_THREADS = 2  # whoever asks how we are must not wait behind a flood
 MOST_INSIDE = 1024  # requests at once, from their first byte to their answer; each may hold a body
 PROBE_PLACES = 64  # beside them: whoever is told that we are full would take us for dead
 WAITING_SHARE = 0.5  # of a request's budget may be over when its turn comes
+FORM_BYTES = 32 * 1024  # a form is read before its signature can be checked: a larger one would hold the event loop
 DISCARDED_BYTES = 2 * 1024 * 1024  # are read of a body that is too large, so that its sender comes to hear that
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -138,7 +139,7 @@ class Front:
         streams = scope["path"] == STREAMS
         if headers.get("content-length") != str(len(body)) or "transfer-encoding" in headers:
             return None
-        if not streams and headers.get("content-type", "").partition(";")[0] != FORM:
+        if not streams and (len(body) > FORM_BYTES or headers.get("content-type", "").partition(";")[0] != FORM):
             return None
         pairs = None if streams else form_pairs(body)
         if not verify_request(url, _Named(headers), body, tokens=self.door.auth_tokens, pairs=pairs):

@@ -126,6 +126,16 @@ def test_whatever_is_not_plain_is_answered_by_flask(
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
+def test_large_form_is_left_to_flask(world: World, asked: list[str]) -> None:
+    """A signature is checked over all that is read; in the event loop everybody would wait for that."""
+    body = urlencode(event(world)).encode() + b"&a" * 100_000
+    forged = requests.post(
+        world.url + TASKROUTER, data=body, headers=headers(world, b"") | {"Content-Type": FORM}, timeout=20
+    )
+    known = post(world, event(world) | {"EventDescription": "x" * 100_000})
+    assert (forged.status_code, known.status_code, asked) == (403, 204, [TASKROUTER] * 2)
+
+
 @pytest.mark.parametrize("other", [{"TaskSid": "WT1"}, {"EventType": "?"}, {"TimestampMs": "", "Timestamp": "noon"}])
 def test_unreadable_event_is_refused_by_flask(world: World, asked: list[str], other: dict[str, str]) -> None:
     assert post(world, event(world, 1, **other)).status_code == 400
