@@ -16,7 +16,7 @@ from service.model import TaskEvent
 from service.reconcile.hear import hear_all
 from service.reconcile.parts import Parts
 
-AT_ONCE = 128  # events that go to the store together
+AT_ONCE = 128  # deliveries that go to the store together
 MOST_WAITING = 2048  # deliveries; beyond that the store is too slow, and Twilio is told
 
 
@@ -38,6 +38,7 @@ class Clerk:
         self._gathered: list[Delivery] = []  # in this turn of the loop
         self._inbox: queue.SimpleQueue[list[Delivery]] = queue.SimpleQueue()  # an empty list: it is over
         self._waiting = 0
+        self._at_once = AT_ONCE
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
 
@@ -78,7 +79,7 @@ class Clerk:
         """What is to be stored together, and whether that is the end."""
         part = self._inbox.get()
         batch = list(part)
-        while part and len(batch) < AT_ONCE:
+        while part and len(batch) < self._at_once:
             try:
                 part = self._inbox.get_nowait()
             except queue.Empty:
@@ -98,6 +99,9 @@ class Clerk:
             for one in some:
                 answers = [next(left) for _ in one.events]
                 settled.append((one.stored, told(one.events, answers, request_id=one.request_id)))
+        # one that hangs takes as long for many as for a few, and the last would wait for all who go before them
+        away = all(isinstance(fault, StoreUnavailableError) for _, fault in settled)
+        self._at_once = MOST_WAITING if away else AT_ONCE
         if self._loop is not None and settled:
             self._loop.call_soon_threadsafe(self._settle, settled)
 

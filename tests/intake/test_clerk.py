@@ -1,4 +1,4 @@
-"""The clerk's inbox is bounded, whoever still waits for an answer."""
+"""The clerk's inbox is bounded, and a store that hangs is waited for once, not once for each part of the inbox."""
 
 import asyncio
 import threading
@@ -52,3 +52,41 @@ def test_delivery_whose_sender_has_gone_takes_its_place_until_it_is_stored(monke
     monkeypatch.setattr(clerk, "hear_all", hang)
     monkeypatch.setattr(clerk, "MOST_WAITING", 3)
     asyncio.run(scene())
+
+
+def test_all_that_wait_for_a_store_that_is_away_hear_of_it_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    away, turn = threading.Event(), threading.Semaphore(0)
+    sizes: list[int] = []
+
+    def hang(_: object, events: Sequence[TaskEvent], *, source: str) -> list[Taken]:
+        turn.acquire(timeout=PATIENCE_S)
+        sizes.append(len(events))
+        return [StoreUnavailableError("away") if away.is_set() else Arrival(FOREIGN) for _ in events]
+
+    async def some(one: Clerk, number: int) -> "list[asyncio.Task[None]]":
+        came = []
+        for _ in range(number):  # in a turn of the loop each
+            came.append(take(one))
+            await asyncio.sleep(0.01)
+        return came
+
+    async def scene() -> None:
+        one = Clerk(parts)
+        one.start()
+        away.set()
+        first = await some(one, 5)
+        turn.release(2)
+        async with asyncio.timeout(PATIENCE_S):
+            told = await asyncio.gather(*first, return_exceptions=True)
+        assert [type(fault) for fault in told] == [StoreUnavailableError] * 5
+        away.clear()
+        turn.release(4)
+        await (await some(one, 1))[0]
+        await asyncio.gather(*await some(one, 3))
+        await asyncio.to_thread(one.stop)
+
+    parts: Any = None
+    monkeypatch.setattr(clerk, "hear_all", hang)
+    monkeypatch.setattr(clerk, "AT_ONCE", 1)
+    asyncio.run(scene())
+    assert sizes == [1, 4, 1, 1, 1, 1]
