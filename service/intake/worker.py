@@ -1,9 +1,11 @@
-"""gunicorn's ASGI worker, which hangs up idle connections when it is told to stop.
+"""gunicorn's ASGI worker, which hangs up idle connections when it is told to stop, and silent ones after a while.
 
 Its own waits for every connection until ``graceful_timeout`` is over, also for those on which nothing has been asked:
-a proxy keeps dozens of them, and a browser with the console open keeps one.
+a proxy keeps dozens of them, and a browser with the console open keeps one. And it waits for the first request on a
+connection for good: whoever opens many and says nothing, or half a header, would use up our files.
 """
 
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +13,15 @@ from typing import Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
+FIRST_S = 30.0  # until the headers of a connection's first request are there; after that ``keepalive`` bounds it
+
 
 class Worker(ASGIWorker):
     """To be named as gunicorn's ``worker_class``."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
-        self._connections: weakref.WeakSet[ASGIProtocol] = weakref.WeakSet()
+        self._connections: weakref.WeakKeyDictionary[ASGIProtocol, float] = weakref.WeakKeyDictionary()  # since when
 
     async def _serve(self) -> None:
         assert self.loop is not None
@@ -26,13 +30,21 @@ class Worker(ASGIWorker):
         def remembering(factory: Callable[[], ASGIProtocol], **options: Any) -> Any:
             def connected() -> ASGIProtocol:
                 connection = factory()
-                self._connections.add(connection)
+                self._connections[connection] = time.monotonic()
                 return connection
 
             return create_server(connected, **options)
 
         self.loop.create_server = remembering
         await super()._serve()  # type: ignore[no-untyped-call]
+
+    def notify(self) -> None:
+        """The heartbeat, every second."""
+        super().notify()  # type: ignore[no-untyped-call]
+        latest = time.monotonic() - FIRST_S
+        for connection, since in list(self._connections.items()):
+            if since < latest and connection.req_count == 1 and connection._awaiting_request:
+                connection._keepalive_timeout()  # type: ignore[no-untyped-call]
 
     async def _shutdown(self) -> None:
         for connection in list(self._connections):

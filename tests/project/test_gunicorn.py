@@ -196,6 +196,31 @@ def test_idle_connections_do_not_hold_up_a_stop(repository: Path, tmp_path: Path
         process.wait()
 
 
+def test_connection_on_which_nothing_is_asked_is_hung_up(repository: Path, tmp_path: Path) -> None:
+    """So is one on which the headers do not come to an end; one that has been of use is kept."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "hasty.py").write_text("from service.intake import worker\nWorker, worker.FIRST_S = worker.Worker, 1.5")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environ = {**os.environ, "PORT": str(port), "WEB_CONCURRENCY": "1", "PYTHONPATH": str(repository)}
+    config = str(repository / "config" / "gunicorn.conf.py")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--config", config, "--worker-class", "hasty.Worker", "slow:app"],
+        cwd=tmp_path, env=environ,
+    )  # fmt: skip
+    try:
+        with connected(port) as silent, connected(port) as half, connected(port) as kept:
+            half.sendall(b"GET / HTTP/1.1\r\nHo")
+            kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"done" in kept.recv(4096)
+            assert read_all(silent) == read_all(half) == b""
+            kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"done" in kept.recv(4096)
+    finally:
+        process.kill()
+        process.wait()
+
+
 def connected(port: int) -> socket.socket:
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
