@@ -2,7 +2,8 @@
 
 Its own waits for every connection until ``graceful_timeout`` is over, also for those on which nothing has been asked:
 a proxy keeps dozens of them, and a browser with the console open keeps one. And it waits for the first request on a
-connection for good: whoever opens many and says nothing, or half a header, would use up our files.
+connection for good, and for whoever does not read its answer: many who say nothing, or half a header, would use up our
+files, and many who do not listen would fill all the places there are inside.
 """
 
 import time
@@ -14,6 +15,7 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
 FIRST_S = 30.0  # until the headers of a connection's first request are there; after that ``keepalive`` bounds it
+UNREAD_S = 30.0  # until an answer that waits to be read is read on
 
 
 class Worker(ASGIWorker):
@@ -22,6 +24,7 @@ class Worker(ASGIWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
         self._connections: weakref.WeakKeyDictionary[ASGIProtocol, float] = weakref.WeakKeyDictionary()  # since when
+        self._unread: weakref.WeakKeyDictionary[ASGIProtocol, float] = weakref.WeakKeyDictionary()  # since when
 
     async def _serve(self) -> None:
         assert self.loop is not None
@@ -41,10 +44,15 @@ class Worker(ASGIWorker):
     def notify(self) -> None:
         """The heartbeat, every second."""
         super().notify()  # type: ignore[no-untyped-call]
-        latest = time.monotonic() - FIRST_S
+        now = time.monotonic()
         for connection, since in list(self._connections.items()):
-            if since < latest and connection.req_count == 1 and connection._awaiting_request:
+            if connection.req_count == 1 and connection._awaiting_request and now - since > FIRST_S:
                 connection._keepalive_timeout()  # type: ignore[no-untyped-call]
+            flow = connection._flow_control
+            if flow is None or not flow.write_paused:
+                self._unread.pop(connection, None)
+            elif now - self._unread.setdefault(connection, now) > UNREAD_S and connection.transport is not None:
+                connection.transport.abort()
 
     async def _shutdown(self) -> None:
         for connection in list(self._connections):
