@@ -92,18 +92,19 @@ class Clerk:
         for source in dict.fromkeys(delivery.source for delivery in batch):
             some = [delivery for delivery in batch if delivery.source == source]
             try:
-                found = hear_all(self._parts, [event for one in some for event in one.events], source=source)
+                faults = self._hear(some, source)
             except Exception as error:  # whoever waits must hear of it, and the thread must go on
-                found = [error] * sum(len(one.events) for one in some)
-            left = iter(found)
-            for one in some:
-                answers = [next(left) for _ in one.events]
-                settled.append((one.stored, told(one.events, answers, request_id=one.request_id)))
+                faults = [error] * len(some)
+            settled += zip((one.stored for one in some), faults, strict=True)
         # one that hangs takes as long for many as for a few, and the last would wait for all who go before them
         away = all(isinstance(fault, StoreUnavailableError) for _, fault in settled)
         self._at_once = MOST_WAITING if away else AT_ONCE
         if self._loop is not None and settled:
             self._loop.call_soon_threadsafe(self._settle, settled)
+
+    def _hear(self, some: Sequence[Delivery], source: str) -> list[Exception | None]:
+        found = iter(hear_all(self._parts, [event for one in some for event in one.events], source=source))
+        return [told(one.events, [next(found) for _ in one.events], request_id=one.request_id) for one in some]
 
     def _settle(self, settled: "list[tuple[asyncio.Future[None], Exception | None]]") -> None:
         self._waiting -= len(settled)  # only now: a delivery whose sender has gone takes its place in the inbox, too

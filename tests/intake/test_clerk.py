@@ -90,3 +90,26 @@ def test_all_that_wait_for_a_store_that_is_away_hear_of_it_together(monkeypatch:
     monkeypatch.setattr(clerk, "AT_ONCE", 1)
     asyncio.run(scene())
     assert sizes == [1, 4, 1, 1, 1, 1]
+
+
+def test_clerk_outlives_whatever_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else every event after it would wait for good, in a process that says that it lives."""
+    log = [OSError("the log cannot be written")]
+
+    def tell(*_: object, **__: object) -> None:
+        if log:
+            raise log.pop()
+
+    async def scene() -> None:
+        one = Clerk(parts)
+        one.start()
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(OSError, match="log"):
+                await take(one)
+            await take(one)
+            await asyncio.to_thread(one.stop)
+
+    parts: Any = None
+    monkeypatch.setattr(clerk, "hear_all", lambda _, events, **__: [Arrival(FOREIGN) for _ in events])
+    monkeypatch.setattr(clerk, "told", tell)
+    asyncio.run(scene())
