@@ -16,7 +16,7 @@ from service.model import TaskEvent
 from service.reconcile.hear import hear_all
 from service.reconcile.parts import Parts
 
-AT_ONCE = 128  # events that go to the store together
+AT_ONCE = 128  # deliveries that go to the store together
 MOST_WAITING = 2048  # deliveries; beyond that the store is too slow, and Twilio is told
 
 
@@ -38,6 +38,7 @@ class Clerk:
         self._gathered: list[Delivery] = []  # in this turn of the loop
         self._inbox: queue.SimpleQueue[list[Delivery]] = queue.SimpleQueue()  # an empty list: it is over
         self._waiting = 0
+        self._at_once = AT_ONCE
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
 
@@ -62,10 +63,7 @@ class Clerk:
             self._loop.call_soon(self._hand_over)  # after the requests that are read in this turn
         self._gathered.append(Delivery(events, source, request_id, stored))
         self._waiting += 1
-        try:
-            await stored
-        finally:
-            self._waiting -= 1
+        await stored
 
     def _hand_over(self) -> None:
         self._inbox.put(self._gathered)
@@ -81,7 +79,7 @@ class Clerk:
         """What is to be stored together, and whether that is the end."""
         part = self._inbox.get()
         batch = list(part)
-        while part and len(batch) < AT_ONCE:
+        while part and len(batch) < self._at_once:
             try:
                 part = self._inbox.get_nowait()
             except queue.Empty:
@@ -94,22 +92,26 @@ class Clerk:
         for source in dict.fromkeys(delivery.source for delivery in batch):
             some = [delivery for delivery in batch if delivery.source == source]
             try:
-                found = hear_all(self._parts, [event for one in some for event in one.events], source=source)
+                faults = self._hear(some, source)
             except Exception as error:  # whoever waits must hear of it, and the thread must go on
-                found = [error] * sum(len(one.events) for one in some)
-            left = iter(found)
-            for one in some:
-                answers = [next(left) for _ in one.events]
-                settled.append((one.stored, told(one.events, answers, request_id=one.request_id)))
+                faults = [error] * len(some)
+            settled += zip((one.stored for one in some), faults, strict=True)
+        # one that hangs takes as long for many as for a few, and the last would wait for all who go before them
+        away = all(isinstance(fault, StoreUnavailableError) for _, fault in settled)
+        self._at_once = MOST_WAITING if away else AT_ONCE
         if self._loop is not None and settled:
-            self._loop.call_soon_threadsafe(_settle, settled)
+            self._loop.call_soon_threadsafe(self._settle, settled)
 
+    def _hear(self, some: Sequence[Delivery], source: str) -> list[Exception | None]:
+        found = iter(hear_all(self._parts, [event for one in some for event in one.events], source=source))
+        return [told(one.events, [next(found) for _ in one.events], request_id=one.request_id) for one in some]
 
-def _settle(settled: "list[tuple[asyncio.Future[None], Exception | None]]") -> None:
-    for stored, fault in settled:
-        if stored.done():  # whoever waited has gone
-            continue
-        if fault is None:
-            stored.set_result(None)
-        else:
-            stored.set_exception(fault)
+    def _settle(self, settled: "list[tuple[asyncio.Future[None], Exception | None]]") -> None:
+        self._waiting -= len(settled)  # only now: a delivery whose sender has gone takes its place in the inbox, too
+        for stored, fault in settled:
+            if stored.done():  # whoever waited has gone
+                continue
+            if fault is None:
+                stored.set_result(None)
+            else:
+                stored.set_exception(fault)

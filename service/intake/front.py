@@ -32,11 +32,13 @@ from service.metrics import record
 from service.model import TaskEvent
 from service.reconcile.parts import Parts
 
-PROBES = ("/livez", "/readyz", "/metrics")
+LIVEZ, PROBES = "/livez", ("/livez", "/readyz", "/metrics")
 
-PROBE_THREADS = 2  # whoever asks whether we live must not wait behind a flood
+PROBE_THREADS = 2  # whoever asks how we are must not wait behind a flood
 MOST_INSIDE = 1024  # requests at once, from their first byte to their answer; each may hold a body
+PROBE_PLACES = 64  # beside them: whoever is told that we are full would take us for dead
 WAITING_SHARE = 0.5  # of a request's budget may be over when its turn comes
+FORM_BYTES = 32 * 1024  # a form is read before its signature can be checked: a larger one would hold the event loop
 DISCARDED_BYTES = 2 * 1024 * 1024  # are read of a body that is too large, so that its sender comes to hear that
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -79,15 +81,17 @@ class Front:
         self._clerk.start()
         self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="web")
         self._probers = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
+        self._pulse = ThreadPoolExecutor(1, thread_name_prefix="pulse")  # the other probes wait for the store
 
     def stop(self) -> None:
         """Finish what is in hand."""
         self._clerk.stop()
         self._workers.shutdown()
         self._probers.shutdown()
+        self._pulse.shutdown()
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._inside >= MOST_INSIDE:
+        if self._inside >= MOST_INSIDE + (PROBE_PLACES if scope["path"] in PROBES else 0):
             await _say(send, _overloaded())
             return
         self._inside += 1
@@ -99,13 +103,10 @@ class Front:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         headers = headers_of(scope)
-        try:
-            body = await _body(receive, headers, within_s=self.body_s)
-        except TimeoutError:
+        body = await _body(receive, headers, within_s=self.body_s)
+        if body is None:  # whoever has gone does not hear it
             await _say(send, Answer(408, [(b"connection", b"close"), (b"content-length", b"0")]))
             return
-        if body is None:
-            return  # whoever asked has gone
         events = self._plain_events(scope, headers, body)
         if events is None:
             await _say(send, await self._ask_flask(scope, headers, body))
@@ -138,7 +139,7 @@ class Front:
         streams = scope["path"] == STREAMS
         if headers.get("content-length") != str(len(body)) or "transfer-encoding" in headers:
             return None
-        if not streams and headers.get("content-type", "").partition(";")[0] != FORM:
+        if not streams and (len(body) > FORM_BYTES or headers.get("content-type", "").partition(";")[0] != FORM):
             return None
         pairs = None if streams else form_pairs(body)
         if not verify_request(url, _Named(headers), body, tokens=self.door.auth_tokens, pairs=pairs):
@@ -160,8 +161,13 @@ class Front:
         if fault is not None:
             environ[FAULT] = fault
         came = time.monotonic()
-        pool = self._probers if scope["path"] in PROBES else self._workers
+        pool = self._pool_of(scope["path"])
         return await asyncio.wrap_future(pool.submit(self._in_thread, environ, came))
+
+    def _pool_of(self, path: str) -> ThreadPoolExecutor:
+        if path == LIVEZ:
+            return self._pulse
+        return self._probers if path in PROBES else self._workers
 
     def _in_thread(self, environ: Environ, came: float) -> Answer:
         environ[WAITED] = time.monotonic() - came
@@ -181,8 +187,8 @@ class _Named:
 
 
 async def _body(receive: Receive, headers: Mapping[str, str], *, within_s: float) -> bytes | None:
-    """The whole body; b"" in place of one that is not read here: without a length, or too long. None if its sender has
-    gone. Raises TimeoutError if it does not come to an end."""
+    """The whole body; b"" in place of one that is not read here: without a length, or too long. None if it does not
+    come to an end: its sender has gone, or says nothing (then gunicorn, too, says that they have gone)."""
     length = headers.get("content-length", "0")
     if length == "0" and "transfer-encoding" not in headers:
         return b""
@@ -191,8 +197,11 @@ async def _body(receive: Receive, headers: Mapping[str, str], *, within_s: float
         return None
     if not message.get("more_body"):
         return _kept([message["body"]], length)
-    async with asyncio.timeout(within_s):
-        return await _rest_of_body(receive, message["body"], length)
+    try:
+        async with asyncio.timeout(within_s):
+            return await _rest_of_body(receive, message["body"], length)
+    except TimeoutError:
+        return None
 
 
 async def _rest_of_body(receive: Receive, first: bytes, length: str) -> bytes | None:

@@ -1,16 +1,19 @@
-"""gunicorn's ASGI worker, which shares connections fairly and hangs up idle ones when it is told to stop.
+"""gunicorn's ASGI worker, which shares connections fairly, hangs up idle ones when told to stop, and silent ones early.
 
 asyncio's server takes as many connections at once as are waiting, up to a hundred, and cuts the queue behind the
 socket to that number: of a burst the first worker to wake takes all, and where they are kept open, as a proxy does, it
 keeps them, and the other cores stand idle.
 
 gunicorn waits for every connection until ``graceful_timeout`` is over, also for those on which nothing has been asked:
-a proxy keeps dozens of them, and a browser with the console open keeps one.
+a proxy keeps dozens of them, and a browser with the console open keeps one. And it waits for the first request on a
+connection for good, and for whoever does not read its answer: many who say nothing, or half a header, would use up our
+files, and many who do not listen would fill all the places there are inside.
 """
 
 import asyncio
 import contextlib
 import socket
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +23,8 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 TURN_S = 0.001  # after each connection, so that the next one is another worker's
 NO_FILES_S = 1.0  # after an accept that failed, mostly for want of open files
+FIRST_S = 30.0  # until the headers of a connection's first request are there; after that ``keepalive`` bounds it
+UNREAD_S = 30.0  # until an answer that waits to be read is read on
 
 
 class Worker(ASGIWorker):
@@ -27,7 +32,8 @@ class Worker(ASGIWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
-        self._connections: weakref.WeakSet[ASGIProtocol] = weakref.WeakSet()
+        self._connections: weakref.WeakKeyDictionary[ASGIProtocol, float] = weakref.WeakKeyDictionary()  # since when
+        self._unread: weakref.WeakKeyDictionary[ASGIProtocol, float] = weakref.WeakKeyDictionary()  # since when
 
     async def _serve(self) -> None:
         assert self.loop is not None
@@ -35,13 +41,26 @@ class Worker(ASGIWorker):
         async def taking_turns(factory: Callable[[], ASGIProtocol], *, sock: socket.socket, **options: Any) -> Acceptor:
             def connected() -> ASGIProtocol:
                 connection = factory()
-                self._connections.add(connection)
+                self._connections[connection] = time.monotonic()
                 return connection
 
             return Acceptor(connected, sock, options.get("ssl"), self.cfg.backlog, self.log.error)
 
         self.loop.create_server = taking_turns
         await super()._serve()  # type: ignore[no-untyped-call]
+
+    def notify(self) -> None:
+        """The heartbeat, every second."""
+        super().notify()  # type: ignore[no-untyped-call]
+        now = time.monotonic()
+        for connection, since in list(self._connections.items()):
+            if connection.req_count == 1 and connection._awaiting_request and now - since > FIRST_S:
+                connection._keepalive_timeout()  # type: ignore[no-untyped-call]
+            flow = connection._flow_control
+            if flow is None or not flow.write_paused:
+                self._unread.pop(connection, None)
+            elif now - self._unread.setdefault(connection, now) > UNREAD_S and connection.transport is not None:
+                connection.transport.abort()
 
     async def _shutdown(self) -> None:
         for connection in list(self._connections):

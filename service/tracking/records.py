@@ -89,15 +89,14 @@ def fields_of(invite: Invite) -> dict[str, str]:
     fields = {name: str(value) for name in _TEXTS if (value := getattr(invite, name)) is not None}
     fields |= {name: str(value) for name in ("step", "attempt", "ladder_at_ms") if (value := getattr(invite, name))}
     fields |= {name: "1" for name in _FLAGS if getattr(invite, name)}
-    fields |= {"v": RECORD_VERSION, "kind": invite.kind, "state": invite.state, "plan": PACKED}
-    return fields | request_fields(invite)
+    return fields | {"kind": invite.kind, "state": invite.state} | request_fields(invite)
 
 
 def request_fields(invite: Invite) -> dict[str, str]:
-    """The request and its plan, as the record keeps them."""
+    """The request and its plan, as the record keeps them; and its version: whoever cannot read them must know."""
     plan = {name: value for name, value in invite.plan.__dict__.items() if value is not None}
     plan |= {"steps": [_route_fields(route) for route in invite.plan.steps], "trace": _readable(invite.plan.trace)}
-    return pack([asdict_request(invite.request), plan])
+    return {"v": RECORD_VERSION, "plan": PACKED, **pack([asdict_request(invite.request), plan])}
 
 
 def invite_of(fields: Mapping[str, str], due_ms: int | None) -> Invite:

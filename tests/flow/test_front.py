@@ -1,5 +1,6 @@
 """What gunicorn serves: plain events are taken before Flask, everything else is Flask's, nobody waits too long."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -125,6 +126,16 @@ def test_whatever_is_not_plain_is_answered_by_flask(
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
+def test_large_form_is_left_to_flask(world: World, asked: list[str]) -> None:
+    """A signature is checked over all that is read; in the event loop everybody would wait for that."""
+    body = urlencode(event(world)).encode() + b"&a" * 100_000
+    forged = requests.post(
+        world.url + TASKROUTER, data=body, headers=headers(world, b"") | {"Content-Type": FORM}, timeout=20
+    )
+    known = post(world, event(world) | {"EventDescription": "x" * 100_000})
+    assert (forged.status_code, known.status_code, asked) == (403, 204, [TASKROUTER] * 2)
+
+
 @pytest.mark.parametrize("other", [{"TaskSid": "WT1"}, {"EventType": "?"}, {"TimestampMs": "", "Timestamp": "noon"}])
 def test_unreadable_event_is_refused_by_flask(world: World, asked: list[str], other: dict[str, str]) -> None:
     assert post(world, event(world, 1, **other)).status_code == 400
@@ -215,7 +226,7 @@ def crowded(world: World) -> Iterator[tuple[str, threading.Event]]:
     released = threading.Event()
 
     def held(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        if environ["PATH_INFO"] == "/slow":
+        if environ["PATH_INFO"] in ("/slow", "/readyz", "/metrics"):
             released.wait(20)
         start_response("200 OK", [("Content-Length", "2")])
         return [b"ok"]
@@ -251,6 +262,32 @@ def test_probes_do_not_wait_behind_others(crowded: tuple[str, threading.Event]) 
         crowded[1].set()
 
 
+def test_who_asks_whether_we_live_does_not_wait_for_the_store(crowded: tuple[str, threading.Event]) -> None:
+    """Else a store that hangs, and two who ask whether we are ready, would get healthy processes killed."""
+    url, released = crowded
+    with ThreadPoolExecutor(3) as callers:
+        for path in ("readyz", "readyz", "metrics"):
+            callers.submit(requests.get, f"{url}/{path}", timeout=20)
+        time.sleep(0.1)
+        try:
+            assert requests.get(f"{url}/livez", timeout=2).text == "ok"
+        finally:
+            released.set()
+
+
+def test_full_house_lets_probes_in(crowded: tuple[str, threading.Event], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.intake.front.MOST_INSIDE", 1)
+    url, released = crowded
+    with ThreadPoolExecutor(1) as callers:
+        callers.submit(requests.get, f"{url}/slow", timeout=20)
+        time.sleep(0.1)
+        try:
+            assert requests.get(f"{url}/other", timeout=5).status_code == 503
+            assert requests.get(f"{url}/livez", timeout=5).text == "ok"
+        finally:
+            released.set()
+
+
 def test_body_that_never_ends_is_given_up(world: World) -> None:
     world.front.body_s = 0.3
     try:
@@ -259,6 +296,21 @@ def test_body_that_never_ends_is_given_up(world: World) -> None:
             assert read_reply(slow).status == 408
     finally:
         world.front.body_s = 30.0
+
+
+def test_body_that_never_begins_is_no_fault_of_ours(world: World) -> None:
+    """gunicorn waits for it as long as for a heartbeat, and says then that the sender has gone."""
+    said: list[Mapping[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Mapping[str, Any]) -> None:
+        said.append(message)
+
+    scope = {"type": "http", "path": TASKROUTER, "method": "POST", "headers": [(b"content-length", b"500")]}
+    asyncio.run(world.front(scope, receive, send))
+    assert [message.get("status") for message in said] == [408, None]
 
 
 def test_websocket_is_refused(world: World) -> None:

@@ -30,6 +30,13 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b"done"})
 """
 
+LARGE = """
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"30000000")]})
+    await send({"type": "http.response.body", "body": b"x" * 30_000_000})
+"""
+
 
 @pytest.fixture
 def load(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
@@ -194,6 +201,50 @@ def test_idle_connections_do_not_hold_up_a_stop(repository: Path, tmp_path: Path
             assert process.wait(timeout=40) == 0
             assert time.monotonic() - began < 8
     finally:
+        process.kill()
+        process.wait()
+
+
+def test_connection_on_which_nothing_is_asked_is_hung_up(hasty: Callable[[str], int]) -> None:
+    """So is one on which the headers do not come to an end; one that has been of use is kept."""
+    port = hasty(SLOW)
+    with connected(port) as silent, connected(port) as half, connected(port) as kept:
+        half.sendall(b"GET / HTTP/1.1\r\nHo")
+        kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"done" in kept.recv(4096)
+        assert read_all(silent) == read_all(half) == b""
+        kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"done" in kept.recv(4096)
+
+
+def test_who_does_not_read_an_answer_is_hung_up(hasty: Callable[[str], int]) -> None:
+    port = hasty(LARGE)
+    with connected(port) as deaf:
+        deaf.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(4)
+        assert len(read_all(deaf)) < 30_000_000
+
+
+@pytest.fixture
+def hasty(repository: Path, tmp_path: Path) -> Iterator[Callable[[str], int]]:
+    """Serves an application with a worker that waits for a second where ours waits for half a minute; its port."""
+    started = []
+
+    def served(application: str) -> int:
+        (tmp_path / "served.py").write_text(application)
+        (tmp_path / "hasty.py").write_text(
+            "from service.intake import worker\nworker.FIRST_S = worker.UNREAD_S = 1.5\nWorker = worker.Worker"
+        )
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = int(probe.getsockname()[1])
+        environ = {**os.environ, "PORT": str(port), "WEB_CONCURRENCY": "1", "PYTHONPATH": str(repository)}
+        config = ["--config", str(repository / "config" / "gunicorn.conf.py"), "--worker-class", "hasty.Worker"]
+        command = [sys.executable, "-m", "gunicorn", *config, "served:app"]
+        started.append(subprocess.Popen(command, cwd=tmp_path, env=environ))
+        return port
+
+    yield served
+    for process in started:
         process.kill()
         process.wait()
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import redis
 from service.model import Invite, Kind, Mode, Origin, Release, State, Target
 from service.tracking.errand_records import ERRAND_VERSION, errand_fields, errand_of
 from service.tracking.packing import COUNT, unpack
-from service.tracking.records import RECORD_VERSION, invite_of, key, partition_of_id
+from service.tracking.records import RECORD_VERSION, invite_of, key, partition_of_id, request_fields
 from service.tracking.store import NONE, Store
 from tests.conftest import sid
 from tests.tracking.stored import FIXTURES, ID, TOLD, bare, errand, full, written
@@ -97,6 +98,19 @@ def test_old_record_is_worked_on_to_its_end(path: Path, store: Store, client: "r
     assert [line.state for line in found.history][-3:] == ["pending", "accepted", "completed"]
     assert client.pttl(key(partition, f"inv:{today.id}")) > 0
     assert [name for _, name in store.newest(before=None, most=5)] == [today.id]
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_request_that_is_written_anew_is_of_todays_version(path: Path, store: Store, client: "redis.Redis") -> None:
+    """While an upgrade is half done, a process of the old version would go on with the request as it was before."""
+    today = bare()
+    put(client, today, read(path)[today.id])
+    known = replace(today, request=replace(today.request, carried={"customerName": "Ada"}))
+    assert store.touch(today.id, State.REQUESTED, fields=request_fields(known)).moved
+    assert client.hget(key(partition_of_id(today.id), f"inv:{today.id}"), "v") == RECORD_VERSION
+    found = store.get(today.id)
+    assert found is not None
+    assert (found.request, found.plan) == (known.request, known.plan)
 
 
 @pytest.mark.parametrize("path", ERRANDS, ids=lambda path: path.stem)
