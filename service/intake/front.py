@@ -159,7 +159,7 @@ class Front:
     ) -> Answer:
         environ = environ_of(scope, headers, body)
         if fault is not None:
-            environ[FAULT] = fault
+            environ[FAULT] = fault, fault.__traceback__
         came = time.monotonic()
         pool = self._pool_of(scope["path"])
         return await asyncio.wrap_future(pool.submit(self._in_thread, environ, came))

@@ -16,7 +16,7 @@ from service.reconcile.errands.work import heard_message
 from service.reconcile.hear import hear_all
 from service.reconcile.parts import Parts
 
-FAULT = "flex_router.fault"  # in the WSGI environment: what has gone wrong before Flask was asked
+FAULT = "flex_router.fault"  # in the WSGI environment: what has gone wrong before Flask was asked, and where
 
 _SOURCES = {ENDPOINTS[path]: source for path, source in SOURCES.items()}
 
@@ -39,7 +39,8 @@ def hooks(parts: Parts, door: Door, workspace_sid: str) -> Blueprint:
 
     def signed_body() -> bytes:
         if FAULT in request.environ:  # the front has got as far as the store
-            raise request.environ[FAULT]
+            fault, trace = request.environ[FAULT]
+            raise fault.with_traceback(trace)  # events that went together share it: each would add to the others' trace
         body = read_body(request, most=EVENT_BYTES)
         door.admit_signed(request, body)
         return body

@@ -5,7 +5,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -14,9 +15,12 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 import requests
 
+from service.errors import StoreUnavailableError
 from service.intake.events import STREAMS, TASKROUTER
 from service.intake.front import Front
 from service.metrics import families
+from service.model import TaskEvent
+from service.tracking.arrivals import Taken
 from tests.conftest import sid
 from tests.flow.listener import Listener
 from tests.flow.world import World, sign
@@ -173,6 +177,28 @@ def test_full_store_is_told_after_one_try(world: World, asked: list[str]) -> Non
         world.redis.config_set("maxmemory", "0")
     assert (answer.status_code, answer.headers["Retry-After"], tries() - before) == (503, "2", 1)
     assert asked == [TASKROUTER]
+
+
+def test_fault_of_many_events_is_told_to_each_as_to_the_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that went to the store together share it; a trace that grew with each would soon take seconds to read."""
+    lengths: list[int] = []
+
+    def away(_: object, events: Sequence[TaskEvent], **__: str) -> list[Taken]:
+        time.sleep(0.5)  # meanwhile the others come
+        fault = StoreUnavailableError("away", retry_after_s=2)
+        return [fault for _ in events]
+
+    def measured(error: BaseException) -> str:
+        lengths.append(len(traceback.extract_tb(error.__traceback__)))
+        return "here"
+
+    monkeypatch.setattr("service.intake.clerk.hear_all", away)
+    monkeypatch.setattr("service.intake.problems._place", measured)
+    with ThreadPoolExecutor(60) as senders, ThreadPoolExecutor(1) as worker:
+        monkeypatch.setattr(world.front, "_workers", worker)
+        list(senders.map(lambda number: post(world, event(world, number)), range(1, 61)))
+    assert len(lengths) == 60
+    assert max(lengths) < 30
 
 
 def test_both_ways_count_alike(world: World, asked: list[str]) -> None:
