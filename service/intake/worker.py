@@ -27,6 +27,18 @@ FIRST_S = 30.0  # until the headers of a connection's first request are there; a
 UNREAD_S = 30.0  # until an answer that waits to be read is read on
 
 
+class Connection(ASGIProtocol):
+    """gunicorn's, which answers all that is no HTTP."""
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        try:
+            return bool(super()._feed_callback_parser(data))  # type: ignore[no-untyped-call]
+        except ValueError:  # a Content-Length of more digits than Python reads
+            self._send_error_response(400, "Invalid request")  # type: ignore[no-untyped-call]
+            self._close_transport()  # type: ignore[no-untyped-call]
+            return False
+
+
 class Worker(ASGIWorker):
     """To be named as gunicorn's ``worker_class``."""
 
@@ -38,9 +50,9 @@ class Worker(ASGIWorker):
     async def _serve(self) -> None:
         assert self.loop is not None
 
-        async def taking_turns(factory: Callable[[], ASGIProtocol], *, sock: socket.socket, **options: Any) -> Acceptor:
+        async def taking_turns(_: Callable[[], ASGIProtocol], *, sock: socket.socket, **options: Any) -> Acceptor:
             def connected() -> ASGIProtocol:
-                connection = factory()
+                connection = Connection(self)  # type: ignore[no-untyped-call]
                 self._connections[connection] = time.monotonic()
                 return connection
 

@@ -225,6 +225,17 @@ def test_who_does_not_read_an_answer_is_hung_up(hasty: Callable[[str], int]) -> 
         assert len(read_all(deaf)) < 30_000_000
 
 
+def test_length_of_too_many_digits_is_answered_and_no_error(
+    hasty: Callable[[str], int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """More than Python reads as a number. An error for each would let any stranger fill the log."""
+    port = hasty(SLOW)
+    with connected(port) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"0" * 5000 + b"1\r\n\r\nx")
+        assert read_all(connection).startswith(b"HTTP/1.1 400 ")
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.fixture
 def hasty(repository: Path, tmp_path: Path) -> Iterator[Callable[[str], int]]:
     """Serves an application with a worker that waits for a second where ours waits for half a minute; its port."""
