@@ -23,6 +23,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 TURN_S = 0.001  # after each connection, so that the next one is another worker's
 NO_FILES_S = 1.0  # after an accept that failed, mostly for want of open files
+FRESH_S = 0.25  # within which who has just connected asks; only then is a connection idle
 FIRST_S = 30.0  # until the headers of a connection's first request are there; after that ``keepalive`` bounds it
 UNREAD_S = 30.0  # until an answer that waits to be read is read on
 
@@ -75,6 +76,9 @@ class Worker(ASGIWorker):
                 connection.transport.abort()
 
     async def _shutdown(self) -> None:
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(FRESH_S)
         for connection in list(self._connections):
             if connection._awaiting_request and not connection._finishing_calls and connection.transport is not None:
                 connection.transport.close()
