@@ -23,8 +23,21 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 TURN_S = 0.001  # after each connection, so that the next one is another worker's
 NO_FILES_S = 1.0  # after an accept that failed, mostly for want of open files
+FRESH_S = 0.25  # within which who has just connected asks; only then is a connection idle
 FIRST_S = 30.0  # until the headers of a connection's first request are there; after that ``keepalive`` bounds it
 UNREAD_S = 30.0  # until an answer that waits to be read is read on
+
+
+class Connection(ASGIProtocol):
+    """gunicorn's, which answers all that is no HTTP."""
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        try:
+            return bool(super()._feed_callback_parser(data))  # type: ignore[no-untyped-call]
+        except ValueError:  # a Content-Length of more digits than Python reads
+            self._send_error_response(400, "Invalid request")  # type: ignore[no-untyped-call]
+            self._close_transport()  # type: ignore[no-untyped-call]
+            return False
 
 
 class Worker(ASGIWorker):
@@ -38,9 +51,9 @@ class Worker(ASGIWorker):
     async def _serve(self) -> None:
         assert self.loop is not None
 
-        async def taking_turns(factory: Callable[[], ASGIProtocol], *, sock: socket.socket, **options: Any) -> Acceptor:
+        async def taking_turns(_: Callable[[], ASGIProtocol], *, sock: socket.socket, **options: Any) -> Acceptor:
             def connected() -> ASGIProtocol:
-                connection = factory()
+                connection = Connection(self)  # type: ignore[no-untyped-call]
                 self._connections[connection] = time.monotonic()
                 return connection
 
@@ -63,6 +76,9 @@ class Worker(ASGIWorker):
                 connection.transport.abort()
 
     async def _shutdown(self) -> None:
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(FRESH_S)
         for connection in list(self._connections):
             if connection._awaiting_request and not connection._finishing_calls and connection.transport is not None:
                 connection.transport.close()

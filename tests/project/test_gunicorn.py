@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -223,6 +225,54 @@ def test_who_does_not_read_an_answer_is_hung_up(hasty: Callable[[str], int]) -> 
         deaf.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         time.sleep(4)
         assert len(read_all(deaf)) < 30_000_000
+
+
+def test_length_of_too_many_digits_is_answered_and_no_error(
+    hasty: Callable[[str], int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """More than Python reads as a number. An error for each would let any stranger fill the log."""
+    port = hasty(SLOW)
+    with connected(port) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"0" * 5000 + b"1\r\n\r\nx")
+        assert read_all(connection).startswith(b"HTTP/1.1 400 ")
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_who_has_just_connected_when_a_worker_stops_is_answered(repository: Path, tmp_path: Path) -> None:
+    """A request comes a little after its connection: to a worker that is being replaced it is no idle one."""
+    (tmp_path / "quick.py").write_text(SLOW.replace("0.5", "0"))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environ = {**os.environ, "PORT": str(port), "WEB_CONCURRENCY": "1"}
+    config = str(repository / "config" / "gunicorn.conf.py")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--config", config, "quick:app"], cwd=tmp_path, env=environ
+    )
+    over = threading.Event()
+
+    def ask() -> list[bytes]:
+        answers = []
+        while not over.is_set():
+            with connected(port) as connection:
+                time.sleep(0.05)
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                answers.append(read_all(connection)[-4:])
+        return answers
+
+    try:
+        connected(port).close()
+        with ThreadPoolExecutor(8) as askers:
+            asked = [askers.submit(ask) for _ in range(8)]
+            for _ in range(2):
+                time.sleep(1)
+                process.send_signal(signal.SIGHUP)
+            time.sleep(3)
+            over.set()
+            assert {answer for one in asked for answer in one.result()} == {b"done"}
+    finally:
+        over.set()
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture
