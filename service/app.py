@@ -24,6 +24,7 @@ from service.intake.keys import parse_keys
 from service.intake.measures import measures
 from service.intake.probes import probes
 from service.intake.problems import install_problems
+from service.intake.refusals import names_of
 from service.intake.watch import install_watch
 from service.logs import set_up_logging
 from service.metrics.scrape import serve
@@ -68,6 +69,7 @@ def create_front(settings: Settings | None = None) -> Front:
     return Front(
         flask.wsgi_app, desk.parts, door, settings.twilio_workspace_sid, threads=settings.web_threads,
         budget_s=settings.request_budget_s, plain=not settings.tracing,  # spans are made on the long way
+        named=names_of(flask.url_map),
     )  # fmt: skip
 
 

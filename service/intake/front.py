@@ -3,20 +3,20 @@
 A busy workspace posts hundreds of events a second, nearly all of them well-formed and well signed. For those a thread,
 and Flask's own work on a request, would cost more than all that an event needs: they are read and checked in the event
 loop, and stored by the ``Clerk``. What is not plain goes on to Flask as if nothing had been here: other addresses and
-methods, wrong signatures, bodies that cannot be read. Only Flask refuses anybody, but for who has waited too long.
+methods, wrong signatures, bodies that cannot be read. Only Flask refuses anybody, but for those who have waited too
+long or never say all (``Refusals``).
 
 Bodies come whole before anybody looks at them, so a slow client costs a few kilobytes and no thread.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from service.errors import BadRequestError, OverloadedError
+from service.errors import BadRequestError
 from service.intake.clerk import Clerk
 from service.intake.desk import WAITED
 from service.intake.door import EVENT_BYTES, Door
@@ -24,7 +24,7 @@ from service.intake.events import ENDPOINTS, SOURCES, STREAMS, of_workspace
 from service.intake.forms import form_pairs
 from service.intake.hooks import FAULT
 from service.intake.payloads import parse_cloud_events, parse_taskrouter_form
-from service.intake.problems import problem
+from service.intake.refusals import Named, Refusals, nameless
 from service.intake.signatures import FORM, public_url, verify_request
 from service.intake.watch import request_id_of
 from service.intake.wsgi import Answer, Application, Environ, Scope, answer_of, environ_of, headers_of, target_of
@@ -57,6 +57,7 @@ class Front:
     budget_s: float  # within which a request is to be answered
     plain: bool = True  # False: no event is taken here
     body_s: float = 30.0  # within which a body must have come
+    named: Named = nameless
     _inside: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,6 +78,7 @@ class Front:
 
     def start(self) -> None:
         """Begin to work, in the event loop that runs."""
+        self._refusals = Refusals(self.named)
         self._clerk = Clerk(self.parts)
         self._clerk.start()
         self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="web")
@@ -92,7 +94,7 @@ class Front:
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._inside >= MOST_INSIDE + (PROBE_PLACES if scope["path"] in PROBES else 0):
-            await _say(send, _overloaded())
+            await _say(send, self._refusals.overloaded(scope, headers_of(scope), time.perf_counter()))
             return
         self._inside += 1
         try:
@@ -105,7 +107,7 @@ class Front:
         headers = headers_of(scope)
         body = await _body(receive, headers, within_s=self.body_s)
         if body is None:  # whoever has gone does not hear it
-            await _say(send, Answer(408, [(b"connection", b"close"), (b"content-length", b"0")]))
+            await _say(send, self._refusals.unfinished(scope, headers, began))
             return
         events = self._plain_events(scope, headers, body)
         if events is None:
@@ -160,19 +162,21 @@ class Front:
         environ = environ_of(scope, headers, body)
         if fault is not None:
             environ[FAULT] = fault, fault.__traceback__
-        came = time.monotonic()
+        came = time.perf_counter()
         pool = self._pool_of(scope["path"])
-        return await asyncio.wrap_future(pool.submit(self._in_thread, environ, came))
+        answer = await asyncio.wrap_future(pool.submit(self._in_thread, environ, came))
+        return answer or self._refusals.overloaded(scope, headers, came)
 
     def _pool_of(self, path: str) -> ThreadPoolExecutor:
         if path == LIVEZ:
             return self._pulse
         return self._probers if path in PROBES else self._workers
 
-    def _in_thread(self, environ: Environ, came: float) -> Answer:
-        environ[WAITED] = time.monotonic() - came
+    def _in_thread(self, environ: Environ, came: float) -> Answer | None:
+        """Flask's answer; None if it is too late to begin."""
+        environ[WAITED] = time.perf_counter() - came
         if environ[WAITED] > self.budget_s * WAITING_SHARE:
-            return _overloaded()
+            return None
         return answer_of(self.flask, environ)
 
 
@@ -223,11 +227,3 @@ def _kept(parts: list[bytes], length: str) -> bytes:
 async def _say(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
     await send({"type": "http.response.body", "body": answer.body})
-
-
-def _overloaded() -> Answer:
-    body, status, headers = problem(OverloadedError("more requests are waiting than can be answered in time"))
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    text = json.dumps(body).encode()
-    record.problem_told(OverloadedError.slug)
-    return Answer(status, [*raw, (b"content-length", str(len(text)).encode())], text)

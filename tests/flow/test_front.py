@@ -279,6 +279,21 @@ def test_who_has_waited_too_long_is_told_so(crowded: tuple[str, threading.Event]
     assert late.json()["type"] == "/problems/overloaded"
 
 
+def test_who_is_refused_by_the_front_is_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the alert on failing requests would be silent while a flood is refused."""
+
+    def counted() -> tuple[float, float]:
+        named, problems = families.HTTP.labels("api.escalations", "503"), families.PROBLEMS.labels("overloaded")
+        return named._value.get(), problems._value.get()
+
+    before = counted()
+    monkeypatch.setattr("service.intake.front.MOST_INSIDE", 0)
+    refused = requests.post(f"{world.url}/v1/escalations", headers={"X-Request-Id": "one-of-many"}, timeout=20)
+    requests.get(f"{world.url}/v1/escalations", timeout=20)  # no address of Flask's
+    assert (refused.status_code, refused.headers["X-Request-Id"]) == (503, "one-of-many")
+    assert counted() == (before[0] + 1, before[1] + 2)
+
+
 def test_probes_do_not_wait_behind_others(crowded: tuple[str, threading.Event]) -> None:
     url, _ = crowded
     with ThreadPoolExecutor(1) as callers:
