@@ -17,7 +17,7 @@ from pathlib import Path
 from service.intake.keys import generate_key
 from tests.bench import shots
 from tests.bench.load import Generator, Load
-from tests.bench.machine import Cores
+from tests.bench.machine import Cores, cpu_s
 from tests.bench.servers import ROOT, gunicorn, installed_node, start_store, stub
 from tests.bench.shots import sid, wire
 from tests.bench.table import Row, interleaved, row
@@ -137,14 +137,25 @@ def measure(directory: Path, cores: Cores, *, rounds: int, count: int) -> list[R
 
 def _at_once(house: House, modules: Path | None, rounds: int, count: int) -> list[Row]:
     """Twilio takes no time: what is left is our work, and the SDK's."""
+    costs: dict[str, list[float]] = {"web": [], "the store": []}
+
+    def ours() -> float:
+        before = house.web.cpu_s(), cpu_s(house.store.process.pid)
+        rate = house.closed(16, count).rate
+        costs["web"].append((house.web.cpu_s() - before[0]) / count * 1000)
+        costs["the store"].append((cpu_s(house.store.process.pid) - before[1]) / count * 1000)
+        return rate
+
     turns: dict[str, Callable[[], float]] = {
-        "ours": lambda: house.closed(16, count).rate,
+        "ours": ours,
         "SDK": lambda: house.bare(16, count).rate,
     }
     if modules is not None:
         turns["node"] = lambda: house.bare_node(modules, 16, count).rate
     for warm in turns.values():
         warm()
+    for used in costs.values():
+        used.clear()
     found = interleaved(turns, rounds)
     name = "escalations, 16 callers, Twilio at 0 ms"
     rows = [row(name, found["ours"], "a second", against="(e) bare SDK, 16 threads", baseline=found["SDK"])]
@@ -152,7 +163,7 @@ def _at_once(house: House, modules: Path | None, rounds: int, count: int) -> lis
         rows += [
             row(name, found["ours"], "a second", against="(e) bare twilio-node, 16 at once", baseline=found["node"])
         ]
-    return rows
+    return rows + [row(f"an escalation: processor time of {whose}", used, "ms") for whose, used in costs.items()]
 
 
 def _slowly(house: House, rounds: int, count: int) -> list[Row]:

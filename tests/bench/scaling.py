@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.bench import shots
 from tests.bench.escalations import SLOW_MS, House, Waits
 from tests.bench.events import MIXED, RULES, UNREACHABLE, Scene, subjects
+from tests.bench.events import THREADS as THREADED
 from tests.bench.load import Generator
 from tests.bench.machine import Cores
 from tests.bench.servers import Server, gunicorn, start_store
@@ -16,6 +17,7 @@ PROCESSES = (1, 2, 4)
 CONNECTIONS = 32
 CALLERS = 64
 THREADS = (16, 32, 64, 88)
+IN_FLASK = "the same, 1 process, all in Flask under gthread"
 
 
 def measure(directory: Path, cores: Cores, *, rounds: int, count: int = 4200) -> list[Row]:
@@ -43,6 +45,9 @@ def _events(directory: Path, cores: Cores, rounds: int, count: int) -> list[Row]
             )
             for number in PROCESSES
         }
+        servers[IN_FLASK] = stack.enter_context(
+            gunicorn("service.app:create_app()", environ, cores=cores.every, options=THREADED)
+        )
         turns = {name: _rate(scene, server, count) for name, server in servers.items()}
         for warm in turns.values():
             warm()
