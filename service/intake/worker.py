@@ -121,7 +121,7 @@ class Acceptor:
     def close(self) -> None:
         """Take no more."""
         self._task.cancel()
-        self._socket.close()
+        self._task.add_done_callback(lambda _: self._socket.close())  # not while the event loop looks at it
 
     async def wait_closed(self) -> None:
         """Wait until none is taken any more. Those that were taken go on."""

@@ -70,6 +70,7 @@ def _figures(stage: Stage, accounts: Accounts, broken: Sequence[Finding], *, too
             "minutes": round(took_s / 60, 1),
             "played_minutes": round(stage.played_s / 60, 1),
             "pace": round(ledger.done / max(1.0, stage.played_s), 2),
+            "held_back_s": round(stage.pace.closed_s),
             "quiet_s": round(quiet_s),
             "python": platform.python_version(),
             "load": [round(one, 1) for one in os.getloadavg()],

@@ -12,6 +12,7 @@ from tests.soak.audit import findings
 from tests.soak.calls import Json, Sandbox, Service
 from tests.soak.gauge import Gauge
 from tests.soak.ledger import Ledger
+from tests.soak.pace import Pace
 from tests.soak.people import WORKERS, Play
 from tests.soak.processes import PROBER, Processes
 from tests.soak.quiet import gathered, quiet_down
@@ -62,6 +63,7 @@ class Stage:
     storm: Storm = field(init=False)
     watch: Watch = field(init=False)
     gauge: Gauge = field(init=False)
+    pace: Pace = field(init=False)
     played_s: float = 0.0
     unfinished: int = 0  # conversations that were not begun, or cut off, as time was up
 
@@ -78,6 +80,7 @@ class Stage:
         run.start_prober(info["auth_token"])
         self.watch = Watch(self.sandbox, ledger, self.storm, spool, order.conversations, self._to_prober)
         self.gauge = Gauge(run.pids)
+        self.pace = Pace(run.store.url)
 
     def _to_prober(self, form: Json) -> None:
         self.processes.tell(PROBER, form)
@@ -121,18 +124,23 @@ def _make_room(stage: Stage) -> None:
 def _play(stage: Stage) -> None:
     """All scripts, a bounded number at a time, for as long as there is time."""
     order, began = stage.order, time.monotonic()
+    stage.pace.begin()
+
+    def play(number: int) -> None:
+        stage.pace.wait(stage.town.stopped)
+        Play(stage.town, script(order.seed, number)).run()
+
     with ThreadPoolExecutor(order.at_once, thread_name_prefix="people") as people:
-        plays: list[Future[None]] = [
-            people.submit(Play(stage.town, script(order.seed, number)).run) for number in range(order.conversations)
-        ]
+        plays: list[Future[None]] = [people.submit(play, number) for number in range(order.conversations)]
         _, late = wait(plays, timeout=order.play_s)
         stage.town.stopped.set()
-        for play in late:
-            play.cancel()
+        for one in late:
+            one.cancel()
+    stage.pace.end()
     stage.unfinished = len(late)
     stage.town.callers.shutdown(wait=True)
-    for play in plays:
-        error = None if play.cancelled() else play.exception()
+    for one in plays:
+        error = None if one.cancelled() else one.exception()
         if error is not None:
             stage.storm.broken.append(f"somebody could not go on: {error!r}")
     stage.played_s = time.monotonic() - began
