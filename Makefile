@@ -63,10 +63,10 @@ clean: ## remove the environment, caches, builds and the data of the embedded st
 	find service tests config -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv installs in 5 s what takes pip 25 s. Where uv cannot be had, or does not know the index that pip is set up
-# for, pip does the same work from the same lock.
+# for, pip does the same work from the same lock (--no-deps: the lock has all, and older ones stumble over extras).
 define install
 @$(UV_PIP) --require-hashes --requirement $(1) 2>/dev/null \
-  || { $(BIN)/python -m ensurepip >/dev/null 2>&1; $(PIP) --require-hashes --requirement $(1); }
+  || { $(BIN)/python -m ensurepip >/dev/null 2>&1; $(PIP) --no-deps --require-hashes --requirement $(1); }
 @$(UV_PIP) --no-deps --no-build-isolation --editable . 2>/dev/null \
   || $(PIP) --no-deps --no-build-isolation --editable .
 endef
