@@ -6,16 +6,18 @@ PIN_WORKERS      "1" ties each worker to a core of its own
 What was chosen from, on two cores that callers, store and a stand-in for Twilio used as well (medians of
 `python -m tests.bench --only scaling`, and of its part requests):
 
-    events of a task's life      ASGI worker                         0.62 of an empty Flask view, 0.64 ms of processor
-    (one process)                gthread, events before Flask        0.42
-    web processes, pinned        1 / 2 / 4                           2,112 / 2,771 / 2,519 events/s
-    64 callers of escalations,   16 / 32 / 64 / 88 threads           167 / 161 / 153 / 131 a second
-    Twilio at 100 ms, 1 process                                      p99 524 / 632 / 762 / 758 ms
-                                 (with 16 and 32 some are answered 202, and made by the reconciler)
-    16 callers, Twilio at 0 ms,  all connections on one worker       140 a second
-    2 processes                  connections taken in turns          341 a second
+    events of a task's life, one process         all in Flask, gthread              800 a second
+                                                 ASGI worker                      2,006
+    the same, processes pinned to cores          1 / 2 / 4                        2,006 / 3,604 / 3,817
+    64 callers of escalations, Twilio at         16 / 32 / 64 / 88 threads        250 / 244 / 204 / 186 a second
+    100 ms, one process                          p99                              1,448 / 969 / 751 / 802 ms
+    the same, two processes                      16 / 32 / 64 / 88 threads        326 / 315 / 268 / 261 a second
+                                                 p99                              515 / 377 / 450 / 494 ms
+    16 callers, Twilio at 0 ms, two processes    all connections on one worker    140 a second
+                                                 connections taken in turns       341
 
-More threads than calls under way only cost: they wait for each other. WEB_THREADS is 32 for TWILIO_CONCURRENCY 16.
+With 16 and 32 threads some are answered 202, and made by the reconciler (TWILIO_CONCURRENCY is 64 here). Threads beyond
+the calls that are under way only cost: they wait for each other. So 32, and 16 calls to Twilio at once.
 """
 
 import gc
