@@ -7,6 +7,7 @@ callers in the same round.
 import json
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
@@ -20,7 +21,7 @@ from tests.bench.load import Generator, Load
 from tests.bench.machine import Cores, cpu_s
 from tests.bench.servers import ROOT, gunicorn, installed_node, start_store, stub
 from tests.bench.shots import sid, wire
-from tests.bench.table import Row, interleaved, row
+from tests.bench.table import Row, row, warmed
 
 CALLERS = (1, 16, 64)
 SLOW_MS = 100
@@ -137,7 +138,7 @@ def measure(directory: Path, cores: Cores, *, rounds: int, count: int) -> list[R
 
 def _at_once(house: House, modules: Path | None, rounds: int, count: int) -> list[Row]:
     """Twilio takes no time: what is left is our work, and the SDK's."""
-    costs: dict[str, list[float]] = {"web": [], "the store": []}
+    costs: defaultdict[str, list[float]] = defaultdict(list)
 
     def ours() -> float:
         before = house.web.cpu_s(), cpu_s(house.store.process.pid)
@@ -152,11 +153,7 @@ def _at_once(house: House, modules: Path | None, rounds: int, count: int) -> lis
     }
     if modules is not None:
         turns["node"] = lambda: house.bare_node(modules, 16, count).rate
-    for warm in turns.values():
-        warm()
-    for used in costs.values():
-        used.clear()
-    found = interleaved(turns, rounds)
+    found = warmed(turns, rounds, costs)
     name = "escalations, 16 callers, Twilio at 0 ms"
     rows = [row(name, found["ours"], "a second", against="(e) bare SDK, 16 threads", baseline=found["SDK"])]
     if "node" in found:
@@ -180,10 +177,7 @@ def _slowly(house: House, rounds: int, count: int) -> list[Row]:
     turns = {f"ours {one}": keep(f"ours {one}", partial(house.closed, one, few[one])) for one in CALLERS}
     turns |= {f"bare {one}": keep(f"bare {one}", partial(house.bare, one, few[one])) for one in CALLERS}
     turns["open"] = keep("open", lambda: house.open(100.0, 400))
-    for warm in turns.values():
-        warm()
-    kept.clear()
-    found = interleaved(turns, rounds)
+    found = warmed(turns, rounds, kept)
     rows: list[Row] = []
     for one in CALLERS:
         for share, most in ((0.5, P50_MS), (0.99, P99_MS)):

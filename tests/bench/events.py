@@ -19,7 +19,7 @@ from tests.bench.load import Generator
 from tests.bench.machine import Cores, cpu_s
 from tests.bench.servers import Server, gunicorn, installed_node, node, start_store
 from tests.bench.shots import LIFE, event, event_fields, flex_attributes, sid, signed_batch, worker_event
-from tests.bench.table import Row, interleaved, row
+from tests.bench.table import Row, row, warmed
 
 CONNECTIONS = 16  # TaskRouter's, at one time
 BATCH = 20
@@ -176,11 +176,7 @@ def measure(directory: Path, cores: Cores, *, rounds: int, count: int) -> list[R
         turns[RAW] = lambda: evalsha_rate(desk.store.url, count, CONNECTIONS)
         turns |= {name: ours(name, make) for name, make in makes.items()}
         turns |= {DUPLICATE: again(makes["event that moves (reservation.accepted)"]), STREAMED: batches}
-        for warm in turns.values():  # the first time of everything is no one's usual time
-            warm()
-        cpu.clear()
-        stores.clear()
-        found = interleaved(turns, rounds)
+        found = warmed(turns, rounds, cpu, stores)
     at_store = {name: stores[name] for name in (USUAL, MIXED, FOREIGN, STREAMED)}
     return [*_rates(found), *_costs(cpu, "processor time"), *_costs(at_store, "the store's processor time")]
 

@@ -20,7 +20,7 @@ from tests.bench import shots
 from tests.bench.events import Scene
 from tests.bench.machine import Cores, cpu_s
 from tests.bench.servers import ROOT, Server, start_store, stub
-from tests.bench.table import Row, interleaved, row
+from tests.bench.table import Row, row, warmed
 
 DUE = 1000
 FEW, MANY, MOST = 1000, 10_000, 100_000
@@ -104,10 +104,7 @@ def measure(directory: Path, cores: Cores, *, rounds: int, most: int = MOST) -> 
             return once
 
         turns = {str(count): looks(count) for count in houses}
-        for warm in turns.values():
-            warm()
-        kept.clear()
-        found = interleaved(turns, rounds)
+        found = warmed(turns, rounds, kept)
         houses[most].end()
         claims = {number: _claims(houses[most].scene, number, cores, rounds) for number in PROCESSES}
     rows = []

@@ -11,7 +11,7 @@ from tests.bench.events import THREADS as THREADED
 from tests.bench.load import Generator
 from tests.bench.machine import Cores
 from tests.bench.servers import Server, gunicorn, start_store
-from tests.bench.table import Row, interleaved, row
+from tests.bench.table import Row, row, warmed
 
 PROCESSES = (1, 2, 4)
 CONNECTIONS = 32
@@ -49,9 +49,7 @@ def _events(directory: Path, cores: Cores, rounds: int, count: int) -> list[Row]
             gunicorn("service.app:create_app()", environ, cores=cores.every, options=THREADED)
         )
         turns = {name: _rate(scene, server, count) for name, server in servers.items()}
-        for warm in turns.values():
-            warm()
-        found = interleaved(turns, rounds)
+        found = warmed(turns, rounds)
     first = next(iter(found))
     return [row(name, rates, "events/s", against="one process", baseline=found[first]) for name, rates in found.items()]
 
@@ -91,10 +89,7 @@ def _requests(directory: Path, cores: Cores, rounds: int, workers: int) -> list[
             return measured
 
         turns = {str(threads): once(threads) for threads in THREADS}
-        for warm in turns.values():
-            warm()
-        kept.clear()
-        found = interleaved(turns, rounds)
+        found = warmed(turns, rounds, kept)
     rows = []
     for threads, rates in found.items():
         what = f"{CALLERS} callers, Twilio at {SLOW_MS} ms, {workers} processes of {threads} threads"

@@ -61,3 +61,4 @@ def test_end_of_the_run_lets_everybody_go(
     stopped.set()
     pace.wait(stopped)
     pace.end()
+    assert pace.closed_s > 0
