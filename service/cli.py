@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from service.reconcile.parts import Parts
     from service.rules.resolve import Directory
 
+FEW_ARENAS = ("MALLOC_ARENA_MAX", "2")  # by default glibc keeps memory in reserve for each thread
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
@@ -46,7 +48,7 @@ def web() -> None:
     settings = load_settings(os.environ)
     os.environ.setdefault("HOST", settings.host)
     os.environ.setdefault("PORT", str(settings.port))
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # by default glibc keeps memory in reserve for each thread
+    os.environ.setdefault(*FEW_ARENAS)
     from service.app import create_app
 
     create_app(settings)  # all faults now and in full, not one at a time in every worker
@@ -58,6 +60,9 @@ def web() -> None:
 @faults_shown
 def reconcile() -> None:
     """The background process: finishes, judges, catches up. Needs REDIS_URL. Any number may run."""
+    if FEW_ARENAS[0] not in os.environ:  # read by glibc as a process begins, so it has to begin anew
+        os.environ.setdefault(*FEW_ARENAS)
+        os.execv(sys.executable, [sys.executable, "-m", "service.cli", "reconcile"])  # noqa: S606  our own arguments
     from service.app import create_reconciler, show_metrics
     from service.logs import set_up_logging
     from service.settings import load_settings

@@ -90,6 +90,10 @@ class StoreUnavailableError(RouterError):
     status, slug, title, retryable = 503, "store-unavailable", "The store is not available", True
 
 
+class LaterVersionError(StoreUnavailableError):
+    """A record that a later version of this service has written: the processes of that version are to work on it."""
+
+
 class OverloadedError(RouterError):
     """More has come than can be answered in time. Nothing of it was begun."""
 

@@ -3,12 +3,14 @@
 The SDK's own client keeps its last response in an attribute (two threads can swap answers), waits for ever, and
 drops Retry-After. This one answers from the stack, ends every call at a deadline, holds calls back from a host that
 has stopped answering, and says by its exceptions whether a call surely had no effect (TwilioUnavailableError) or may
-have had one (TwilioAmbiguousError).
+have had one (TwilioAmbiguousError). A read whose answer was lost, or a 5xx, is made once more: a look at a channel is
+five reads, and one lost answer would cost all of it. What may change something is never repeated here.
 """
 
 import logging
 import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
@@ -28,6 +30,7 @@ __all__ = ["BoundedHttpClient", "budget"]
 
 DEFAULT_CALL_S = 10.0
 FAIR_S = 1.0  # a call that was given less says nothing of the host if it comes to nothing
+READ_AGAIN_S = 0.2  # after so long a read is made once more; a host that is down is not to be asked at once
 MOST_BYTES = 32 * 1024 * 1024  # a page of 1,000 events is a few megabytes
 
 Answered = tuple[int, str, dict[str, str]]  # status, body, headers
@@ -69,12 +72,16 @@ class BoundedHttpClient(HttpClient):
         else:
             body = data if isinstance(data, str) else None
         url = self._url(uri, params)
-        with watched(method, urlsplit(url).path) as call:
-            with budget(timeout or DEFAULT_CALL_S) if seconds_left() == math.inf else nullcontext():
-                status, text, answered = self._guarded(uri, lambda: self._send(method.upper(), url, body, sent))
-            call.answered(status, answered)
-        _raise_for(status, answered)
-        return Response(status, text, answered)
+
+        def ask() -> Answered:
+            with watched(method, urlsplit(url).path) as call:
+                answered = self._guarded(uri, lambda: self._send(method.upper(), url, body, sent))
+                call.answered(answered[0], answered[2])
+            _raise_for(answered[0], answered[2])
+            return answered
+
+        with budget(timeout or DEFAULT_CALL_S) if seconds_left() == math.inf else nullcontext():
+            return Response(*(_read_again(ask) if method.upper() == "GET" else ask()))
 
     def _url(self, uri: str, params: Mapping[str, object] | None) -> str:
         if self._base:
@@ -144,6 +151,17 @@ class BoundedHttpClient(HttpClient):
             if answer is not None:
                 answer.close()
             raise TwilioAmbiguousError(f"the answer was lost ({type(error).__name__})") from None
+
+
+def _read_again(ask: Callable[[], Answered]) -> Answered:
+    """The answer to a read; once more where it was lost, and what it is for leaves time for that."""
+    try:
+        return ask()
+    except TwilioAmbiguousError as error:
+        if error.retry_after_s or seconds_left() < READ_AGAIN_S + FAIR_S:
+            raise
+    time.sleep(READ_AGAIN_S)
+    return ask()
 
 
 def _read(answer: Any) -> str:

@@ -1,34 +1,27 @@
 """The background process: claim what is due, bring it one step further, catch up, keep the names fresh."""
 
-import logging
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import structlog
 
 from service.errors import RouterError
-from service.flex.breaker import HeldBackError
 from service.flex.http import budget
 from service.metrics import record
-from service.model import Invite, State
-from service.reconcile.calls_told import calls_told
 from service.reconcile.catch_up import catch_up
-from service.reconcile.errands.work import work_errand
-from service.reconcile.fulfil import fulfil
-from service.reconcile.lapse import judge_channel
-from service.reconcile.look import look_at_open
 from service.reconcile.minutes import forget_rules, note_minute
 from service.reconcile.parts import Parts
 from service.reconcile.presence import Presence
 from service.reconcile.readings import refresh_rules
 from service.reconcile.replay import StoppedError
 from service.reconcile.rulebook import Rulebook
+from service.reconcile.work import AFTER_FAULT_S, Claimed, bring_forward, work
 from service.tracing import note, span
 from service.tracking.errand_records import is_errand_id
 from service.tracking.roll import RECONCILE
-from service.tracking.store import NONE
 
 log = structlog.stdlib.get_logger("service.reconcile")
 
@@ -36,7 +29,8 @@ IDLE_S = 0.2
 GATHER_S = 0.01  # a turn costs two round trips to the store: better for several free hands than for each
 NAMES_EVERY_S = 300.0
 MINUTE_EVERY_S = 15.0  # the store says whose minute it is
-AFTER_FAULT_S = 5.0
+MOST_LEFT = 1000  # claims that are remembered to be given back; the lease brings the others
+IN_ORDER_EVERY = 4  # turns: so the looks, too, get on, however much comes before them
 
 
 @dataclass
@@ -52,6 +46,8 @@ class Reconciler:
     next_catch_up: float = 0.0
     next_names: float = 0.0
     next_minute: float = 0.0
+    _turns: int = 0
+    _left: "deque[Claimed]" = field(default_factory=lambda: deque(maxlen=MOST_LEFT))
     _stopping: threading.Event = field(default_factory=threading.Event)
     _chores: "dict[str, Future[object]]" = field(default_factory=dict)
     _presence: Presence = field(init=False)
@@ -81,24 +77,28 @@ class Reconciler:
     def step(self) -> int:
         """One turn: start the chores whose time has come and as much due work as there are free hands."""
         self._start_chores()
+        self._bring_forward()
         refresh_rules(self.book, time.time_ns() // 1_000_000)
         started = 0
         due = self.parts.store.due_partitions()
         if self._twilio_is_away():  # what is due stays due: it is worked off as soon as a probe is answered
             due = due[:1]
         share = max(1, self.workers // max(1, len(due)))  # a backlog in one partition must not make the others wait
+        self._turns += bool(due)
         for partition in due:
             free = self._take_free(1 if self._twilio_is_away() else share)
             if not free:
                 break
             try:
-                now_ms, ids = self.parts.store.claim(partition, lease_s=self.parts.lease_s, most=free)
+                now_ms, ids = self.parts.store.claim(
+                    partition, lease_s=self.parts.lease_s, most=free, in_order=self._turns % IN_ORDER_EVERY == 0
+                )
             except RouterError:
                 self._give_back(free)
                 raise
             self._give_back(free - len(ids))
             for invite_id in ids:
-                self._pool.submit(self._work_and_free, invite_id, now_ms)
+                self._pool.submit(self._work_and_free, Claimed(invite_id, now_ms))
             started += len(ids)
         return started
 
@@ -132,13 +132,24 @@ class Reconciler:
         for _ in range(count):
             self._free.release()
 
-    def _work_and_free(self, invite_id: str, now_ms: int) -> None:
+    def _work_and_free(self, claimed: "Claimed") -> None:
         try:
-            with span("work"), record.piece_of_work("errand" if is_errand_id(invite_id) else "invite"):
-                note(invite=invite_id)
-                work(self.parts, self.book, invite_id, now_ms=now_ms)
+            with span("work"), record.piece_of_work("errand" if is_errand_id(claimed.id) else "invite"):
+                note(invite=claimed.id)
+                if not work(self.parts, self.book, claimed.id, now_ms=claimed.at_ms):
+                    self._left.append(claimed)
         finally:
             self._free.release()
+
+    def _bring_forward(self) -> None:
+        """What a store that did not write has left to its lease is due as soon as it writes again."""
+        for _ in range(len(self._left)):
+            claimed = self._left.popleft()
+            try:
+                bring_forward(self.parts, claimed)
+            except RouterError:
+                self._left.append(claimed)
+                raise
 
     def _start_chores(self) -> None:
         now = time.monotonic()
@@ -187,73 +198,3 @@ class Reconciler:
             log.warning("minute.failed", why=error.detail)
         except Exception:
             log.exception("minute.broken")
-
-
-def work(parts: Parts, book: Rulebook, invite_id: str, *, now_ms: int) -> None:
-    """Bring one claimed invite a step further. A fault postpones it; the claim itself has postponed it already."""
-    try:
-        if is_errand_id(invite_id):
-            with budget(parts.call_s):
-                work_errand(parts, book, invite_id, now_ms=now_ms)
-            return
-        invite = parts.store.get(invite_id)
-        if invite is None:
-            parts.store.drop_due(invite_id)
-            return
-        with budget(parts.call_s), calls_told(parts, invite):
-            _handle(parts, book, invite, now_ms)
-        if (
-            invite.trouble and invite.state is not State.REQUESTED
-        ):  # of a create, fulfil itself knows whether it is over
-            _forget_trouble(parts, invite_id)
-    except RouterError as error:
-        log.log(_level(error), "work.postponed", invite=invite_id, why=error.detail)
-        record.work_failed("postponed")
-        _postpone(parts, invite_id, error)
-    except Exception:
-        # a record that this code cannot handle must not stop the others; its lease brings it back
-        record.work_failed("broken")
-        log.exception("work.broken", invite=invite_id)
-
-
-def _level(error: RouterError) -> int:
-    if isinstance(error, HeldBackError):
-        return logging.DEBUG  # the breaker has told, once for all
-    return logging.WARNING if error.retryable else logging.ERROR
-
-
-def _handle(parts: Parts, book: Rulebook, invite: Invite, now_ms: int) -> None:
-    if invite.state is State.REQUESTED:
-        fulfil(parts, invite, now_ms=now_ms)
-    elif invite.state in (State.PENDING, State.ACCEPTED):
-        look_at_open(parts, book, invite, now_ms=now_ms)
-    elif invite.state in (State.LAPSED, State.FAILED, State.CANCELED):
-        judge_channel(parts, book, invite, now_ms=now_ms)
-    else:
-        parts.store.touch(invite.id, invite.state, due=NONE)
-
-
-def _forget_trouble(parts: Parts, invite_id: str) -> None:
-    invite = parts.store.get(invite_id)
-    if invite is not None:
-        parts.store.touch(invite_id, invite.state, fields={"trouble": ""})
-
-
-def _postpone(parts: Parts, invite_id: str, error: RouterError) -> None:
-    try:
-        if is_errand_id(invite_id):
-            _postpone_errand(parts, invite_id, error)
-            return
-        invite = parts.store.get(invite_id)
-        if invite is not None:
-            wait = max(error.retry_after_s or 0, AFTER_FAULT_S)
-            parts.store.touch(invite_id, invite.state, due=wait, fields={"trouble": error.detail})
-    except RouterError:
-        log.warning("work.left_to_lease", invite=invite_id)
-
-
-def _postpone_errand(parts: Parts, errand_id: str, error: RouterError) -> None:
-    errand = parts.errands.get(errand_id)
-    if errand is not None:
-        wait = max(error.retry_after_s or 0, AFTER_FAULT_S)
-        parts.errands.touch(errand_id, errand.state, due=wait, fields={"trouble": error.detail})

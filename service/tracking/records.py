@@ -28,7 +28,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from service.errors import StoreUnavailableError
+from service.errors import LaterVersionError
 from service.model import Entry, Invite, Kind, Mode, Origin, Plan, Release, Route, RoutingRequest, State, Target
 from service.tracking.packing import COUNT, pack, unpack
 
@@ -100,7 +100,7 @@ def request_fields(invite: Invite) -> dict[str, str]:
 
 
 def invite_of(fields: Mapping[str, str], due_ms: int | None) -> Invite:
-    """The record as read. Raises StoreUnavailableError if a later version has written it; KeyError or ValueError if it
+    """The record as read. Raises LaterVersionError if a later version has written it; KeyError or ValueError if it
     is not one of ours.
     """
     refuse_later(fields, RECORD_VERSION)
@@ -131,13 +131,13 @@ def _asked(fields: Mapping[str, str]) -> tuple[dict[str, object], dict[str, obje
 
 
 def refuse_later(fields: Mapping[str, str], version: str) -> None:
-    """Raise StoreUnavailableError for a record that a later version of the service has written.
+    """Raise LaterVersionError for a record that a later version of the service has written.
 
     While an upgrade is half done, old processes meet such records. What they do not understand they must not judge,
     and not drop from what they write next: they leave it to the new processes, and say so.
     """
     if int(fields.get("v", "1")) > int(version):
-        raise StoreUnavailableError(
+        raise LaterVersionError(
             f"record {fields['id']} was written by a later version of this service: finish the upgrade", retry_after_s=5
         )
 

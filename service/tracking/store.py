@@ -12,7 +12,7 @@ import redis
 
 from service.errors import StoreUnavailableError
 from service.metrics.record import store_failed
-from service.model import Invite, State, Thread, is_sid
+from service.model import ErrandState, Invite, State, Thread, is_sid
 from service.tracking.connection import fault_of, lua, store_faults
 from service.tracking.hits import hit_of
 from service.tracking.lifecycle import TRANSITIONS
@@ -25,7 +25,7 @@ from service.tracking.records import (
     key,
     partition_of_id,
 )
-from service.tracking.scripts import KEEP, NONE, Change, Said, Scripts, Step, milliseconds, moves_of, said
+from service.tracking.scripts import KEEP, NONE, RANKS, Change, Said, Scripts, Step, milliseconds, moves_of, said
 from service.tracking.together import Call, Plain, all_together, together
 
 __all__ = ["KEEP", "NONE", "Change", "Filters", "Link", "Outcome", "Step", "Store", "adopted_id", "step_of"]
@@ -67,6 +67,9 @@ class Link:
         """Where the answer is kept."""
         return anchored(self.name, self.sid)
 
+
+WINDOW = 256  # due ids of a partition among which those that come first are sought; costs the store 0.1 ms
+_PATIENT = [RANKS[state] for state in (State.PENDING, State.ACCEPTED, ErrandState.PARKED)]
 
 _MOVES = {signal: moves_of(row) for signal, row in TRANSITIONS.items()}
 
@@ -213,10 +216,18 @@ class Store:
 
     # -- due work
 
-    def claim(self, partition: int, *, lease_s: float, most: int) -> tuple[int, list[str]]:
-        """Redis' time (ms) and at most ``most`` ids that are due, each pushed ``lease_s`` ahead."""
+    def claim(self, partition: int, *, lease_s: float, most: int, in_order: bool = False) -> tuple[int, list[str]]:
+        """Redis' time (ms) and at most ``most`` ids that are due, each pushed ``lease_s`` ahead.
+
+        Where more is due than that, work for which a customer waits (a request without a task, a lapse, an errand)
+        comes before looks at what goes its way; ``in_order``: whoever has waited longest comes first.
+        """
+        window = 0 if in_order else WINDOW
         with store_faults():
-            now, *ids = self._claim(keys=[key(partition, "due")], args=[milliseconds(lease_s), most])
+            now, *ids = self._claim(
+                keys=[key(partition, "due"), key(partition, "open")],
+                args=[milliseconds(lease_s), most, window, *_PATIENT],
+            )
         return int(now), ids
 
     def drop_due(self, invite_id: str) -> None:

@@ -33,7 +33,7 @@ def test_death_after_the_successor_keeps_the_release(world: World) -> None:
     """The agent who is removed stays until somebody has accepted, also if the errand is worked on twice."""
     first = served(world)
     parts, book = world.reconciler.parts, world.reconciler.book
-    world.fault("GET */Participants*", status=503, times=1)
+    world.fault("GET */Participants*", status=503, times=2)  # a read is made twice
     taken = remove(world, first, "alice", to={"worker": "bob"}, release="accepted")
     assert taken["state"] == "taken"
     dying = replace(parts, errands=Dying(world.redis, keep_s=600))

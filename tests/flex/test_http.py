@@ -207,3 +207,37 @@ def test_refused_list_keeps_its_status(server: Misbehaving) -> None:
 def test_missing_task_is_gone_not_a_fault(server: Misbehaving) -> None:
     server.answer = _reply(404, b'{"code": 20404, "status": 404}')
     assert workspace(server).task(sid("WT", 1)) is None
+
+
+@pytest.mark.parametrize("fails", [_reply(503, b"{}"), _reset], ids=["503", "reset"])
+def test_read_is_made_once_more(server: Misbehaving, fails: Answer) -> None:
+    def first_fails(connection: socket.socket, data: bytes) -> None:
+        (fails if len(server.requests) == 1 else _reply(200, b"{}"))(connection, data)
+
+    server.answer = first_fails
+    call(server, "GET")
+    assert len(server.requests) == 2
+
+
+def test_read_is_not_made_a_third_time(server: Misbehaving) -> None:
+    server.answer = _reply(503, b"{}")
+    with pytest.raises(TwilioAmbiguousError):
+        call(server, "GET")
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "fails", "seconds"),
+    [
+        ("POST", _reset, 10.0),  # it may have had its effect
+        ("DELETE", _reset, 10.0),
+        ("GET", _reply(429, b"{}"), 10.0),  # fewer calls are wanted, not more
+        ("GET", _reply(503, b"{}", "Retry-After: 2"), 10.0),  # not yet
+        ("GET", _reply(503, b"{}"), 1.0),  # no time
+    ],
+)
+def test_what_is_not_made_again(server: Misbehaving, method: str, fails: Answer, seconds: float) -> None:
+    server.answer = fails
+    with pytest.raises((TwilioAmbiguousError, TwilioUnavailableError)), budget(seconds):
+        call(server, method)
+    assert len(server.requests) == 1

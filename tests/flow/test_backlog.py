@@ -3,10 +3,17 @@
 import threading
 import time
 
+import pytest
+
+from service.errors import StoreUnavailableError
 from service.model import State
 from service.reconcile import loop
+from service.reconcile.work import Claimed, bring_forward
 from service.tracking.records import key
 from tests.flow.world import PATIENCE_S, World
+
+DAY_S = 90_000
+LONG_MS = 15_000
 
 
 def test_one_partitions_backlog_leaves_hands_for_the_others(world: World) -> None:
@@ -40,3 +47,56 @@ def test_free_hand_does_not_wait_for_the_idle_pause(world: World) -> None:
         loop.IDLE_S = idle
         stop.set()
         thread.join()
+
+
+def test_looks_get_on_while_other_work_comes_first(world: World) -> None:
+    """However many requests without a task are due in its partition, a look is not left for ever."""
+    world.reconciler.workers = 1
+    look = world.escalate(world.customer()["conversation_sid"])
+    world.turn()
+    store = world.reconciler.parts.store
+    partition = int(str(look["id"])[3:5])
+    store.touch(str(look["id"]), State.PENDING, due=0)
+    for number in range(20):  # without a record, so that each is dropped as it is worked on
+        world.redis.zadd(key(partition, "due"), {f"iv_{partition:02d}_{number:032x}": 1000 + number})
+    world.redis.zadd(key(partition, "due"), {str(look["id"]): 1})
+    for _ in range(loop.IN_ORDER_EVERY):
+        assert world.redis.zscore(key(partition, "due"), str(look["id"])) == 1
+        world.reconciler.step()
+        world.reconciler.drain()
+    assert world.redis.zscore(key(partition, "due"), str(look["id"])) != 1
+
+
+def test_claim_of_a_store_that_did_not_write_is_due_again_once_it_does(world: World) -> None:
+    """Full in the middle of a look: it neither moves the record nor postpones it, and the lease is long."""
+    invite = world.escalate(world.customer()["conversation_sid"], attributes={"topic": "billing"})
+    world.turn()
+    world.advance(DAY_S)
+    store = world.reconciler.parts.store
+    world.fault("GET */Channels/*", delay_s=0.5, when="before", times=1)
+    store.touch(str(invite["id"]), State.LAPSED, due=0)
+    assert world.reconciler.step() == 1
+    world.redis.config_set("maxmemory", 1)
+    try:
+        world.reconciler.drain()
+        assert due_in_ms(world, invite["id"]) > LONG_MS  # it is the lease's
+        with pytest.raises(StoreUnavailableError):  # it has not forgotten, and it has not lost it by trying
+            world.reconciler.step()
+    finally:
+        world.redis.config_set("maxmemory", 0)
+    world.turn_until(invite["id"], "closed")  # within PATIENCE_S, which is shorter than the lease
+
+
+def test_claim_that_an_event_has_moved_since_is_left_where_it_is(world: World) -> None:
+    invite = world.escalate(world.customer()["conversation_sid"])
+    store = world.reconciler.parts.store
+    store.touch(str(invite["id"]), State.PENDING, due=0)
+    now_ms, (claimed,) = store.claim(int(str(invite["id"])[3:5]), lease_s=world.reconciler.parts.lease_s, most=1)
+    store.touch(str(invite["id"]), State.PENDING, due=600)
+    bring_forward(world.reconciler.parts, Claimed(claimed, now_ms))
+    assert due_in_ms(world, invite["id"]) > LONG_MS
+
+
+def due_in_ms(world: World, invite_id: object) -> float:
+    now_ms = world.reconciler.parts.store.now_ms()
+    return float(world.redis.zscore(key(int(str(invite_id)[3:5]), "due"), str(invite_id)) or now_ms) - now_ms

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from service.model import Invite, State
-from service.reconcile.loop import work
+from service.reconcile.work import work
 from service.tracking.embedded import EmbeddedStore
 from tests.flow.world import PATIENCE_S, Answer, World
 

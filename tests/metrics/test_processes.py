@@ -36,3 +36,10 @@ def test_each_process_shows_its_part(house: House) -> None:
     assert reconciler.added("requests_total") == 0
     assert web.added("finished_total") == 0
     assert web.value("due_lag_seconds") is not None
+
+
+def test_both_keep_little_memory_in_reserve(house: House) -> None:
+    """Read by glibc as a process begins, so it must stand in the environment that the process was started with."""
+    for name, process in house.processes.items():
+        settings = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+        assert b"MALLOC_ARENA_MAX=2" in settings, name

@@ -14,8 +14,9 @@ from service.app import create_reconciler
 from service.intake.payloads import parse_taskrouter_form
 from service.model import Invite, Kind, Mode, Origin, Plan, Release, Route, RoutingRequest, State, TaskEvent
 from service.reconcile.catch_up import catch_up
-from service.reconcile.loop import Reconciler, work
+from service.reconcile.loop import Reconciler
 from service.reconcile.parts import Parts
+from service.reconcile.work import work
 from service.sandbox.acts import act, customer_writes
 from service.sandbox.customers import Arrival, customer_arrives
 from service.sandbox.interactions import NewInteraction, create_interaction, create_invite

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.soak.run import Stage
 
 MOST_REFUSALS = 12
-STORIES = 5  # how many broken conversations are told in full
+STORIES = 3  # how many broken conversations are told in full, for each promise
 FORGOTTEN = 20  # lines about requests that the emptied store took with it
 WRONG_IN_LOGS = ("Traceback", "work.broken", '.broken"')
 LEAPS = {True: "seen", False: "not seen", None: "unsure, it printed nothing"}
@@ -42,8 +42,8 @@ def verdict(stage: Stage, accounts: Accounts, found: list[Finding], *, took_s: f
     figures = _figures(stage, accounts, broken, took_s=took_s, quiet_s=quiet_s)
     lines = ["", "", *_table(figures)]
     lines += [f"{'  forgotten with the store':<44}{finding.what}" for finding in forgotten(accounts)[:FORGOTTEN]]
-    lines += [f"BROKEN {one.promise}: {one.what}" for one in broken if not one.conversation]
-    for conversation in list(dict.fromkeys(one.conversation for one in broken if one.conversation))[:STORIES]:
+    lines += [f"BROKEN {one.promise}: {one.conversation or 'the run'} {one.what}" for one in broken]
+    for conversation in _to_tell(broken):
         its = [one for one in broken if one.conversation == conversation]
         lines += story(
             accounts,
@@ -56,6 +56,15 @@ def verdict(stage: Stage, accounts: Accounts, found: list[Finding], *, took_s: f
         lines.append(f"replay: SOAK={stage.order.conversations} SEED={stage.order.seed} python -m tests.soak")
         lines.append(f"logs of every process: {stage.directory}")
     return Result(broken, "\n".join(lines), figures)
+
+
+def _to_tell(broken: Sequence[Finding]) -> list[str]:
+    """The first few conversations of each promise that broke, once each."""
+    of_promise: dict[str, list[str]] = {}
+    for one in broken:
+        if one.conversation and one.conversation not in of_promise.setdefault(one.promise, []):
+            of_promise[one.promise].append(one.conversation)
+    return list(dict.fromkeys(sid for sids in of_promise.values() for sid in sids[:STORIES]))
 
 
 def _figures(stage: Stage, accounts: Accounts, broken: Sequence[Finding], *, took_s: float, quiet_s: float) -> Figures:

@@ -18,7 +18,7 @@ def test_header_names_every_key(path: Path) -> None:
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_header_names_every_argument(path: Path) -> None:
     header, code = _parts(path)
-    used = set(re.findall(r"ARGV\[(\d)\]", code)) | set(re.findall(r"unpack\(ARGV, (\d)\)", code))
+    used = set(re.findall(r"ARGV\[(\d)\]", code)) | set(re.findall(r"(?:unpack\(ARGV, |= )(\d)(?:\)|, #ARGV)", code))
     assert used == set(re.findall(r"ARGV\[(\d)(?:\.\.)?\]", header))
 
 

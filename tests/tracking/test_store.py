@@ -1,6 +1,7 @@
 """The store on a real server: create, move, claim, find."""
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -155,6 +156,39 @@ def test_lapsed_lease_gives_work_back(store: Store) -> None:
     partition = partition_of_id(invite.id)
     store.claim(partition, lease_s=0, most=10)
     assert store.claim(partition, lease_s=0, most=10)[1] == [invite.id]
+
+
+def crowded(store: Store) -> tuple[list[str], str, str]:
+    """Three looks that have waited, then a lapse and a request that wait less long; all of one partition."""
+    looks = [draft() for _ in range(3)]
+    lapse, request = draft(), draft()
+    for invite in (*looks, lapse, request):
+        store.create(invite, due_in_s=0)
+    for invite in looks:
+        store.move(invite.id, "created", due=0)
+        time.sleep(0.002)
+    store.move(lapse.id, "lapsed", due=0)
+    time.sleep(0.002)
+    store.touch(request.id, State.REQUESTED, due=0)
+    time.sleep(0.002)
+    return [one.id for one in looks], lapse.id, request.id
+
+
+def test_lapses_and_requests_come_before_looks(store: Store) -> None:
+    looks, lapse, request = crowded(store)
+    claimed = [store.claim(partition_of(CH), lease_s=30, most=1)[1] for _ in range(6)]
+    assert claimed == [[lapse], [request], *([one] for one in looks), []]
+
+
+def test_in_order_whoever_has_waited_longest_comes_first(store: Store) -> None:
+    looks, lapse, request = crowded(store)
+    claimed = [store.claim(partition_of(CH), lease_s=30, most=1, in_order=True)[1] for _ in range(6)]
+    assert claimed == [*([one] for one in looks), [lapse], [request], []]
+
+
+def test_without_a_crowd_all_are_claimed_at_once(store: Store) -> None:
+    looks, lapse, request = crowded(store)
+    assert sorted(store.claim(partition_of(CH), lease_s=30, most=10)[1]) == sorted([*looks, lapse, request])
 
 
 def test_parallel_claims_share_without_overlap(store: Store) -> None:
