@@ -44,6 +44,7 @@ from service.settings import Settings, load_settings
 from service.tracing import set_up_tracing
 from service.tracking.arrival import Pace
 from service.tracking.census import Census
+from service.tracking.closings import Closings
 from service.tracking.connection import connect
 from service.tracking.errands import Errands
 from service.tracking.figures import Figures
@@ -200,6 +201,7 @@ def parts_of(settings: Settings, *, lease_s: float) -> Parts:
         store=store,
         errands=Errands(client, keep_s=settings.idempotency_window_s),
         keys=IdempotencyKeys(client),
+        closings=Closings(client),
         notes=Notes(client),
         marks=Marks(client),
         census=Census(client),

@@ -94,6 +94,12 @@ class LaterVersionError(StoreUnavailableError):
     """A record that a later version of this service has written: the processes of that version are to work on it."""
 
 
+class ClosingError(RouterError):
+    """The conversation is being closed at this very moment. Once that is done, Twilio says whether it can go on."""
+
+    status, slug, title, retryable = 503, "closing", "The conversation is being closed", True
+
+
 class OverloadedError(RouterError):
     """More has come than can be answered in time. Nothing of it was begun."""
 

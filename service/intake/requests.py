@@ -7,6 +7,7 @@ from hashlib import sha256
 import structlog
 
 from service.errors import (
+    ClosingError,
     ConflictError,
     FieldError,
     InvalidFieldsError,
@@ -40,6 +41,7 @@ LOST_AFTER_S = 15.0  # a web process that has not finished by then has died; the
 _STORE_RESERVE_S = 1.0
 _WRITTEN_S = 2.0  # between key and record lie a few round trips to the store
 _POLL_S = 0.05
+CLOSED_BY_S = 2.0  # so long a request waits for the end of a closing that is under way
 
 
 def take(desk: Desk, request: RoutingRequest, *, caller: Caller, waited_s: float = 0.0) -> tuple[Invite, int]:
@@ -47,7 +49,7 @@ def take(desk: Desk, request: RoutingRequest, *, caller: Caller, waited_s: float
 
     ``caller`` is whose idempotency keys are meant; ``waited_s`` for how long the request has been here. Raises
     InvalidFieldsError, ConflictError (same key, other body), ForbiddenError (an agent who does not attend),
-    TwilioRefusedError, TwilioUnavailableError (before anything was stored) or StoreUnavailableError.
+    TwilioRefusedError, TwilioUnavailableError (before anything was stored), ClosingError or StoreUnavailableError.
     """
     deadline = time.monotonic() + desk.request_budget_s - waited_s
     asked = with_carried(desk.parts, request)  # the key and the fingerprint are those of the bare request
@@ -208,7 +210,7 @@ def _repeated(desk: Desk, invite_id: str, *, same_body: bool, deadline: float) -
 
 def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
     with desk.hand() as free:
-        written = _write(desk, invite, begun=free)
+        written = _write(desk, invite, begun=free, wait_s=CLOSED_BY_S if free else 0.0)
         if written.state is State.REQUESTED:
             waiting = replace(invite, created_at_ms=written.now_ms), BEING_FINISHED
             if not free:  # threads must be left for events: the reconciler makes it, as soon as it can
@@ -232,10 +234,22 @@ def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
     return made, MADE if written.moved else SEEN_BEFORE  # whoever wrote the record has made it: one of several at once
 
 
-def _write(desk: Desk, invite: Invite, *, begun: bool) -> Outcome:
-    """Write the record: with its first attempt begun by us, or due at once for the reconciler."""
+def _write(desk: Desk, invite: Invite, *, begun: bool, wait_s: float) -> Outcome:
+    """Write the record: with its first attempt begun by us, or due at once for the reconciler.
+
+    What is being closed is waited for: then Twilio says whether the conversation can go on. Raises ClosingError if it
+    takes longer.
+    """
     first, due_s = (replace(invite, attempt=1), LOST_AFTER_S) if begun else (invite, 0.0)
-    written = desk.parts.store.create(first, due_in_s=due_s)
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            written = desk.parts.store.create(first, due_in_s=due_s)
+            break
+        except ClosingError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_S)
     if written.moved:
         log.info("request.taken", invite=invite.id, kind=invite.kind, rule=invite.plan.rule, by=invite.asked_by)
     return written

@@ -6,17 +6,19 @@ from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnava
 from service.metrics import record
 from service.model import Invite, State
 from service.reconcile.closing import close_conversation
-from service.reconcile.observe import has_step, objection, observe
+from service.reconcile.observe import has_step, objection, observe, others_of
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
 from service.reconcile.verdict import Act, Verdict, judge
 from service.tracking.hours import End
+from service.tracking.lifecycle import LIVE
 from service.tracking.records import next_invite_id
 from service.tracking.store import NONE
 
 log = structlog.stdlib.get_logger("service.channel")
 
 SOON_S = 5.0
+_CLOSES = (Act.CLOSE, Act.CLOSE_CONVERSATION)
 
 
 def judge_channel(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) -> None:
@@ -31,6 +33,21 @@ def judge_channel(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) 
     verdict = _verdict(parts, invite, step)
     if verdict.act is Act.CLOSE and _say_farewell(parts, book, invite):
         verdict = _verdict(parts, invite, step)  # time has passed: look again before closing
+    if verdict.act not in _CLOSES:
+        _carry_out(parts, invite, verdict, step)
+        return
+    with parts.closings.closing(invite.conversation_sid, invite.channel_sid):
+        _carry_out(parts, invite, _asked_meanwhile(parts, invite) or verdict, step)
+
+
+def _asked_meanwhile(parts: Parts, invite: Invite) -> Verdict | None:
+    """Between the look at Twilio and now somebody may have been promised an agent; from now on nobody is."""
+    if any(other.state in LIVE for other in others_of(parts, invite)):
+        return Verdict(Act.LOOK_AGAIN, "another invite has been asked for meanwhile", soon=True)
+    return None
+
+
+def _carry_out(parts: Parts, invite: Invite, verdict: Verdict, step: int | None) -> None:
     record.judged(verdict.act, verdict.reason)
     log.info("channel.judged", invite=invite.id, channel=invite.channel_sid, act=verdict.act, why=verdict.reason)
     _act(parts, invite, verdict, step)
@@ -61,7 +78,7 @@ def _act(parts: Parts, invite: Invite, verdict: Verdict, step: int | None) -> No
 
 def _verdict(parts: Parts, invite: Invite, step: int | None) -> Verdict:
     verdict = judge(observe(parts, invite), steps_left=step is not None, on_lapse=invite.plan.on_lapse)
-    if verdict.act not in (Act.CLOSE, Act.CLOSE_CONVERSATION):
+    if verdict.act not in _CLOSES:
         return verdict
     return objection(parts, invite) or verdict
 

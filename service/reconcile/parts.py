@@ -10,6 +10,7 @@ from service.flex.taskrouter import TaskRouter
 from service.reconcile.made_tasks import MadeTasks
 from service.tracking.arrival import Pace
 from service.tracking.census import Census
+from service.tracking.closings import Closings
 from service.tracking.errands import Errands
 from service.tracking.figures import Figures
 from service.tracking.hits import Hits
@@ -28,6 +29,7 @@ class Parts:
     store: Store
     errands: Errands
     keys: IdempotencyKeys
+    closings: Closings
     notes: Notes
     marks: Marks
     census: Census

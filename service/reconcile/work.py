@@ -51,9 +51,7 @@ def work(parts: Parts, book: Rulebook, invite_id: str, *, now_ms: int) -> bool:
             return True
         with budget(parts.call_s), calls_told(parts, invite):
             _handle(parts, book, invite, now_ms)
-        if (
-            invite.trouble and invite.state is not State.REQUESTED
-        ):  # of a create, fulfil itself knows whether it is over
+        if invite.trouble and invite.state is not State.REQUESTED:  # of a create, fulfil knows whether it is over
             _forget_trouble(parts, invite_id)
     except RouterError as error:
         log.log(_level(error), "work.postponed", invite=invite_id, why=error.detail)

@@ -173,7 +173,7 @@ def _adopt(
         interaction_sid=thread.interaction_sid, channel_sid=thread.channel_sid,
         conversation_sid=thread.conversation_sid, invite_sid=thread.invite_sid, task_sid=task_sid,
     )  # fmt: skip
-    if store.create(invite, due_in_s=pace.look_s).moved:
+    if store.create(invite, due_in_s=pace.look_s, also_closing=True).moved:
         store.remember((invite_id, task_sid, thread))
 
 

@@ -17,6 +17,9 @@ Key map (``NN`` is one of 64 partitions, and the hash tag that keeps a conversat
     flex:{NN}:task:<WT>    string  invite id, in the partition of the task SID
     flex:{NN}:thread:<CH>  hash    interaction_sid and channel_sid of a conversation
     flex:{NN}:chan:<UO>    string  conversation SID, in the partition of the channel SID
+    flex:{NN}:closing:<CH|UO>
+                           string  present while that conversation or channel is being closed, in the partition of the
+                                   SID
     flex:{NN}:idem:<key>   string  "invite id|fingerprint", in the partition of the key
     flex:{00}:catchup, flex:{00}:catchup-turn, flex:{00}:directory
 """

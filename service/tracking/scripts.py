@@ -56,7 +56,7 @@ class Said:
     ``first``: this move has given the guard's field its value.
     """
 
-    word: str  # created exists | moved ignored duplicate guarded missing
+    word: str  # created exists closing | moved ignored duplicate guarded missing
     state: str
     now_ms: int
     first: bool = False
@@ -80,17 +80,18 @@ class Scripts:
         due_in_s: float,
         fields: Mapping[str, str],
         rule: str = "",
+        unless: str = "",
         links: Sequence[Call | Plain] = (),
     ) -> Said:
         """Write a new record. ``names``: of the record, of the list of all, and of the line it joins if any.
 
-        ``rule``: whose hit it is, if it is one. The ``links`` go before it, in the same round trip: they are harmless
-        without a record.
+        ``rule``: whose hit it is, if it is one. ``unless``: the name of a key; while it is there, nothing is written.
+        The ``links`` go before it, in the same round trip: they are harmless without a record.
         """
         partition = partition_of_id(record_id)
         record, everything, *line = names
         hits = "hits" if rule else record
-        keys = [key(partition, name) for name in (record, "due", everything, "open", hits, *line)]
+        keys = [key(partition, name) for name in (record, "due", everything, "open", hits, unless or record, *line)]
         rank = RANKS[fields["state"]]
         pairs = [part for pair in fields.items() for part in pair]
         arguments: list[str | int] = [record_id, milliseconds(due_in_s), rank, LINE_KEPT_S * 1000, rule, *pairs]

@@ -10,9 +10,10 @@ from typing import Any
 
 import redis
 
-from service.errors import StoreUnavailableError
+from service.errors import ClosingError, StoreUnavailableError
 from service.metrics.record import store_failed
 from service.model import ErrandState, Invite, State, Thread, is_sid
+from service.tracking.closings import CLOSING_AGAIN_S, closing_of
 from service.tracking.connection import fault_of, lua, store_faults
 from service.tracking.hits import hit_of
 from service.tracking.lifecycle import TRANSITIONS
@@ -127,22 +128,25 @@ class Store:
 
     # -- one record
 
-    def create(self, invite: Invite, *, due_in_s: float) -> Outcome:
+    def create(self, invite: Invite, *, due_in_s: float, also_closing: bool = False) -> Outcome:
         """Write a new record, due in ``due_in_s``. Says ``exists`` and changes nothing if that id is there.
 
         A record with ``attempt`` 1 counts as begun now: whoever writes it makes the first attempt at once. One that a
-        rule has just decided is a hit of that rule (see ``hits``).
+        rule has just decided is a hit of that rule (see ``hits``). Raises ClosingError while its conversation is being
+        closed; ``also_closing``: it is written all the same, for its task is there already.
         """
-        return _outcome(
-            self._scripts.create(
-                invite.id,
-                [f"inv:{invite.id}", "all"],
-                due_in_s=due_in_s,
-                fields=fields_of(invite),
-                rule=hit_of(invite),
-                links=_found_by(invite.id, invite.conversation_sid, invite.channel_sid),
-            )
+        said = self._scripts.create(
+            invite.id,
+            [f"inv:{invite.id}", "all"],
+            due_in_s=due_in_s,
+            fields=fields_of(invite),
+            rule=hit_of(invite),
+            unless="" if also_closing else closing_of(invite),
+            links=_found_by(invite.id, invite.conversation_sid, invite.channel_sid),
         )
+        if said.word == "closing":
+            raise ClosingError("the conversation is being closed; try again", retry_after_s=CLOSING_AGAIN_S)
+        return _outcome(said)
 
     def index(self, invite_id: str, conversation_sid: str | None, channel_sid: str | None) -> None:
         """Let the invite be found by its conversation, or by its channel where that is all that is known."""

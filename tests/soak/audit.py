@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tests.soak.audit_errands import Errands, broken_errands
 from tests.soak.calls import Json
 from tests.soak.ledger import Ask, Ledger
 
 SETTLED = frozenset({"completed", "closed", "released", "superseded", "failed", "canceled"})
+ADOPTED = "adopted"  # a record of a task that others have made
 LEFT_OPEN = "leave"  # the topic whose rule leaves the conversation open on purpose
 REFUSED = "Twilio answered 4"  # in the reason of a record
 ANSWER_S = 10.0  # Studio gives up then
@@ -99,7 +101,8 @@ def _rightly_without_task(accounts: Accounts, ask: Ask, record: Json) -> bool:
         ended = ask.conversation in accounts.ledger.ended_on_request()
         return record["id"] in accounts.ledger.canceled or ended
     closed_at = accounts.closed_first.get(record["id"], 0.0)
-    return REFUSED in (record["reason"] or "") and closed_at < ask.deliveries[0].sent
+    taken_at = datetime.fromisoformat(record["created_at"]).timestamp()  # what is being closed, nothing is taken for
+    return REFUSED in (record["reason"] or "") and closed_at <= taken_at
 
 
 def _doubled(accounts: Accounts) -> Iterable[Finding]:
@@ -135,12 +138,22 @@ def _orphaned(accounts: Accounts) -> Iterable[Finding]:
 def _unheard(accounts: Accounts) -> Iterable[Finding]:
     """Of those whom the service has taken on, and of whom it was not made to forget before anybody could be asked."""
     ours = taken_on(accounts.ledger, accounts.flushed_at)
+    ours = {one for one in ours if not _left_by_rule(accounts, one)}
     for conversation in accounts.judge["unheard"]:
         if conversation in ours:
             yield Finding("no customer unheard", conversation, "has written, and nobody was asked, until the end")
     for conversation, seconds in accounts.unheard.items():
         if conversation in ours and seconds > accounts.bound_s:
             yield Finding("no customer unheard", conversation, f"was not heard for {seconds:.0f} s")
+
+
+def _left_by_rule(accounts: Accounts, conversation: str) -> bool:
+    """Nobody came, and the rule leaves the conversation open: what is written after that is not ours to hear."""
+    if accounts.ledger.conversations.get(conversation) != LEFT_OPEN:
+        return False
+    asked = [one for one in accounts.invites if one["conversation_sid"] == conversation and one["kind"] != ADOPTED]
+    last = max(asked, key=lambda one: str(one["created_at"]), default=None)
+    return last is not None and last["state"] == "released"
 
 
 def _errands(accounts: Accounts) -> Iterable[Finding]:

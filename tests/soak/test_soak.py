@@ -3,11 +3,12 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.conftest import sid
-from tests.soak.audit import PROMISES, Accounts, findings, forgotten
+from tests.soak.audit import LEFT_OPEN, PROMISES, Accounts, findings, forgotten
 from tests.soak.calls import Json
 from tests.soak.ledger import Delivery, Ledger
 from tests.soak.run import Order, soak
@@ -45,6 +46,8 @@ def record(invite_id: str, **more: object) -> Json:
         "state": "completed",
         "reason": None,
         "due_at": None,
+        "kind": "escalation",
+        "created_at": datetime.fromtimestamp(NOW + 1, UTC).isoformat(),
         "conversation_sid": CH,
         "channel_sid": "UO1",
         "predecessor": None,
@@ -64,6 +67,12 @@ def delivered(accounts: Accounts, *more: Delivery) -> Accounts:
 def refused(accounts: Accounts) -> Accounts:
     reason = "create invite: Twilio answered 400"
     return replace(accounts, invites=[record("iv_1", state="released", reason=reason)], reports={CH: {"tasks": []}})
+
+
+def left_open(accounts: Accounts) -> Accounts:
+    """The same, under a rule that leaves open what nobody takes."""
+    accounts.ledger.conversations[CH] = LEFT_OPEN
+    return accounts
 
 
 BREAKS: dict[str, tuple[str, Callable[[Accounts], Accounts]]] = {
@@ -90,6 +99,12 @@ BREAKS: dict[str, tuple[str, Callable[[Accounts], Accounts]]] = {
     ),
     "orphan at the end": ("no orphan", lambda one: replace(one, judge={**one.judge, "orphaned": [CH]})),
     "orphan for too long": ("no orphan", lambda one: replace(one, oldest={CH: 61.0})),
+    "unheard at the end": ("no customer unheard", lambda one: replace(one, judge={**one.judge, "unheard": [CH]})),
+    "unheard for too long": ("no customer unheard", lambda one: replace(one, unheard={CH: 61.0})),
+    "unheard though the rule's invite was served": (
+        "no customer unheard",
+        lambda one: left_open(replace(one, unheard={CH: 61.0})),
+    ),
     "hung up": (
         "none closed under an agent",
         lambda one: replace(
@@ -122,6 +137,16 @@ def test_auditor_is_content_with_a_good_run() -> None:
 def test_refusal_after_people_hung_up_is_no_loss() -> None:
     assert findings(refused(made_up())) == []
     assert findings(replace(refused(made_up()), closed_first={"iv_1": NOW - 2})) == []
+
+
+def test_refusal_after_we_had_closed_is_no_loss_if_the_request_was_taken_after_that() -> None:
+    """It was sent before, and waited for the closing to be over."""
+    assert findings(replace(refused(made_up()), closed_first={"iv_1": NOW + 0.5})) == []
+
+
+def test_what_the_rule_has_left_open_is_not_ours_to_hear() -> None:
+    released = left_open(replace(made_up(), invites=[record("iv_1", state="released")], unheard={CH: 61.0}))
+    assert findings(released) == []
 
 
 def test_emptied_store_excuses_what_was_under_way() -> None:

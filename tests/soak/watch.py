@@ -58,13 +58,14 @@ class Watch:
         self._copy_log()
 
     def alone(self) -> list[str]:
-        """The conversations that are orphaned or unheard now and should not be."""
+        """The conversations that are orphaned or unheard now and should not be. Not those which a rule may have left
+        open: nothing will come of waiting for them."""
         judge = self.sandbox.control("GET", "judge")
         ours = taken_on(self.ledger, self.storm.flushed_at)
-        return [*self._orphans(judge), *(sid for sid in judge["unheard"] if sid in ours)]
+        return self._not_left_open([*judge["orphaned"], *(sid for sid in judge["unheard"] if sid in ours)])
 
-    def _orphans(self, judge: Json) -> list[str]:
-        return [sid for sid in judge["orphaned"] if self.ledger.conversations.get(sid) != LEFT_OPEN]
+    def _not_left_open(self, sids: list[str]) -> list[str]:
+        return [sid for sid in sids if self.ledger.conversations.get(sid) != LEFT_OPEN]
 
     def closed_first(self) -> dict[str, float]:
         """Invites that Twilio refused after the service had asked that their conversation or channel be closed.
@@ -109,7 +110,7 @@ class Watch:
         now = began - self.storm.away_s()  # while Twilio is away nobody can be rescued
         judge = self.sandbox.control("GET", "judge")
         self.pause_s = max(LOOK_S, (time.monotonic() - began) / LOOKS_SHARE)
-        self._since = _noted(self._since, self._orphans(judge), now, self.oldest)
+        self._since = _noted(self._since, self._not_left_open(judge["orphaned"]), now, self.oldest)
         self._unheard_since = _noted(self._unheard_since, judge["unheard"], now, self.unheard)
 
     def _copy_log(self) -> None:

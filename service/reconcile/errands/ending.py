@@ -18,6 +18,11 @@ def end(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
     An invite whose creation is in doubt is waited for: closing the channel under it would break the task that it may
     yet bring ("Ending while an invite is in flight", flex-project-template issue 674).
     """
+    with parts.closings.closing(errand.conversation_sid, errand.channel_sid):
+        _end(parts, errand, now_ms=now_ms)
+
+
+def _end(parts: Parts, errand: Errand, *, now_ms: int) -> None:
     waiting = [one for one in invites_of(parts, errand) if one.state in _OPEN]
     settled = [_call_off(parts, one, now_ms=now_ms) for one in waiting]  # each of them, not up to the first
     if not all(settled):

@@ -1,23 +1,28 @@
--- Writes a new record unless one of that id is there.
+-- Writes a new record unless one of that id is there, or its conversation is being closed.
 -- KEYS[1] record       hash   one field each; its history in pieces, "l0" and so on, and "ln", how many there are
 -- KEYS[2] due          zset   id -> due time, epoch ms
 -- KEYS[3] all          zset   id -> created at, epoch ms
 -- KEYS[4] open         zset   id -> rank of its state * 1e13 + created at: what is open, by state and age
 -- KEYS[5] hits         hash   rule -> how many records it has led to, "rule at" -> when last, " since" -> since when;
 --                             the record's own key where none is counted
--- KEYS[6] line         list   ids that wait for their turn; optional
+-- KEYS[6] closing      string present while the conversation is being closed; the record's own key where that is no
+--                             matter
+-- KEYS[7] line         list   ids that wait for their turn; optional
 -- ARGV[1] id
 -- ARGV[2] delay        ms until the record is due, from now
 -- ARGV[3] rank         of the state that it begins in
 -- ARGV[4] line_ttl     ms to keep the line
 -- ARGV[5] rule         that has led to the record; "" where none is counted
 -- ARGV[6..] field, value, ...
--- Returns {word, state, now}: "created" | "exists"
+-- Returns {word, state, now}: "created" | "exists" | "closing"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local state = redis.call('HGET', KEYS[1], 'state')
 if state then
   return {'exists', state, now}
+end
+if redis.call('EXISTS', KEYS[6]) == 1 then
+  return {'closing', '', now}
 end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'created_at_ms', now, unpack(ARGV, 6))
 state = redis.call('HGET', KEYS[1], 'state')
@@ -33,8 +38,8 @@ if ARGV[5] ~= '' then
   redis.call('HSET', KEYS[5], ARGV[5] .. ' at', now)
   redis.call('HSETNX', KEYS[5], ' since', now)
 end
-if KEYS[6] then
-  redis.call('RPUSH', KEYS[6], ARGV[1])
-  redis.call('PEXPIRE', KEYS[6], ARGV[4])
+if KEYS[7] then
+  redis.call('RPUSH', KEYS[7], ARGV[1])
+  redis.call('PEXPIRE', KEYS[7], ARGV[4])
 end
 return {'created', state, now}
