@@ -41,7 +41,7 @@ lint: $(VENV)/dev.stamp ## style, types, import directions, Dockerfile, compose 
 	$(BIN)/flex-router rules lint
 	$(BIN)/flex-router rules test >/dev/null
 
-soak: $(VENV)/dev.stamp ## the tests that take minutes to an hour: kills, stories, storms (SOAK=10000: half an hour more)
+soak: $(VENV)/dev.stamp ## the tests that take minutes to an hour: kills, stories, storms (SOAK=10000: forty minutes more)
 	@$(BIN)/pytest -m soak -n0 -s --timeout 3000
 
 breaks: $(VENV)/dev.stamp ## break every promise in a copy, one line at a time: a named test must notice

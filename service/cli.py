@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from service.reconcile.parts import Parts
     from service.rules.resolve import Directory
 
-FEW_ARENAS = ("MALLOC_ARENA_MAX", "2")  # by default glibc keeps memory in reserve for each thread
+# By default glibc keeps memory in reserve for each thread, and ever larger pieces of it for large answers.
+LEAN = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,7 +49,7 @@ def web() -> None:
     settings = load_settings(os.environ)
     os.environ.setdefault("HOST", settings.host)
     os.environ.setdefault("PORT", str(settings.port))
-    os.environ.setdefault(*FEW_ARENAS)
+    os.environ.update(LEAN | os.environ)
     from service.app import create_app
 
     create_app(settings)  # all faults now and in full, not one at a time in every worker
@@ -60,8 +61,8 @@ def web() -> None:
 @faults_shown
 def reconcile() -> None:
     """The background process: finishes, judges, catches up. Needs REDIS_URL. Any number may run."""
-    if FEW_ARENAS[0] not in os.environ:  # read by glibc as a process begins, so it has to begin anew
-        os.environ.setdefault(*FEW_ARENAS)
+    if not LEAN.keys() <= os.environ.keys():  # read by glibc as a process begins, so it has to begin anew
+        os.environ.update(LEAN | os.environ)
         os.execv(sys.executable, [sys.executable, "-m", "service.cli", "reconcile"])  # noqa: S606  our own arguments
     from service.app import create_reconciler, show_metrics
     from service.logs import set_up_logging

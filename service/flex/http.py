@@ -160,8 +160,12 @@ def _read_again(ask: Callable[[], Answered]) -> Answered:
     except TwilioAmbiguousError as error:
         if error.retry_after_s or seconds_left() < READ_AGAIN_S + FAIR_S:
             raise
+        lost = error
     time.sleep(READ_AGAIN_S)
-    return ask()
+    try:
+        return ask()
+    except HeldBackError:  # by what has just failed
+        raise lost from None
 
 
 def _read(answer: Any) -> str:

@@ -41,6 +41,7 @@ LOST_AFTER_S = 15.0  # a web process that has not finished by then has died; the
 _STORE_RESERVE_S = 1.0
 _WRITTEN_S = 2.0  # between key and record lie a few round trips to the store
 _POLL_S = 0.05
+_TO_SEND_S = _STORE_RESERVE_S + 1.0  # what is left to make the call once a closing is over
 CLOSED_BY_S = 2.0  # so long a request waits for the end of a closing that is under way
 
 
@@ -74,6 +75,8 @@ def take(desk: Desk, request: RoutingRequest, *, caller: Caller, waited_s: float
         if in_hand and same_body and not _appears(desk, held_id):
             check_attends(desk, caller, _place(invite), request.origin)
             return _make(desk, replace(invite, id=held_id), deadline)  # its taker died before the record, or is slow
+        if in_hand and not same_body:
+            raise ConflictError("another request for the same conversation is being made; try again", retry_after_s=2)
         if in_hand or (earlier is not None and not _over(desk, key, earlier, same_body=same_body)):
             return _repeated(desk, held_id, same_body=same_body, deadline=deadline)
         desk.parts.keys.rebind(key.name, seen=held, value=value, keep_s=key.keep_s)
@@ -210,7 +213,7 @@ def _repeated(desk: Desk, invite_id: str, *, same_body: bool, deadline: float) -
 
 def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
     with desk.hand() as free:
-        written = _write(desk, invite, begun=free, wait_s=CLOSED_BY_S if free else 0.0)
+        written = _write(desk, invite, begun=free, until=min(time.monotonic() + CLOSED_BY_S, deadline - _TO_SEND_S))
         if written.state is State.REQUESTED:
             waiting = replace(invite, created_at_ms=written.now_ms), BEING_FINISHED
             if not free:  # threads must be left for events: the reconciler makes it, as soon as it can
@@ -234,20 +237,19 @@ def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
     return made, MADE if written.moved else SEEN_BEFORE  # whoever wrote the record has made it: one of several at once
 
 
-def _write(desk: Desk, invite: Invite, *, begun: bool, wait_s: float) -> Outcome:
+def _write(desk: Desk, invite: Invite, *, begun: bool, until: float) -> Outcome:
     """Write the record: with its first attempt begun by us, or due at once for the reconciler.
 
-    What is being closed is waited for: then Twilio says whether the conversation can go on. Raises ClosingError if it
-    takes longer.
+    What is being closed is waited for, if a thread is free for that: then Twilio says whether the conversation can go
+    on. Raises ClosingError if it takes longer.
     """
     first, due_s = (replace(invite, attempt=1), LOST_AFTER_S) if begun else (invite, 0.0)
-    deadline = time.monotonic() + wait_s
     while True:
         try:
             written = desk.parts.store.create(first, due_in_s=due_s)
             break
         except ClosingError:
-            if time.monotonic() > deadline:
+            if not begun or time.monotonic() > until:
                 raise
             time.sleep(_POLL_S)
     if written.moved:

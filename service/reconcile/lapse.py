@@ -36,7 +36,8 @@ def judge_channel(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) 
     if verdict.act not in _CLOSES:
         _carry_out(parts, invite, verdict, step)
         return
-    with parts.closings.closing(invite.conversation_sid, invite.channel_sid):
+    conversation_sid = invite.conversation_sid or parts.store.conversation_of(invite.channel_sid)
+    with parts.closings.closing(invite.id, conversation_sid, invite.channel_sid):
         _carry_out(parts, invite, _asked_meanwhile(parts, invite) or verdict, step)
 
 

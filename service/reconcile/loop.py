@@ -81,17 +81,20 @@ class Reconciler:
         refresh_rules(self.book, time.time_ns() // 1_000_000)
         started = 0
         due = self.parts.store.due_partitions()
+        in_order = (self._turns + 1) % IN_ORDER_EVERY == 0
+        if not in_order and due:  # a lapse that has just come due is not to wait for all partitions with older looks
+            due = [*due[self._turns % len(due) :], *due[: self._turns % len(due)]]
         if self._twilio_is_away():  # what is due stays due: it is worked off as soon as a probe is answered
             due = due[:1]
         share = max(1, self.workers // max(1, len(due)))  # a backlog in one partition must not make the others wait
-        self._turns += bool(due)
-        for partition in due:
+        for place, partition in enumerate(due):
             free = self._take_free(1 if self._twilio_is_away() else share)
             if not free:
                 break
+            self._turns += not place  # a turn in which no hand is free is none
             try:
                 now_ms, ids = self.parts.store.claim(
-                    partition, lease_s=self.parts.lease_s, most=free, in_order=self._turns % IN_ORDER_EVERY == 0
+                    partition, lease_s=self.parts.lease_s, most=free, in_order=in_order
                 )
             except RouterError:
                 self._give_back(free)
@@ -147,9 +150,11 @@ class Reconciler:
             claimed = self._left.popleft()
             try:
                 bring_forward(self.parts, claimed)
-            except RouterError:
+            except RouterError:  # not yet: what the store still does goes on
                 self._left.append(claimed)
-                raise
+                return
+            except Exception:
+                log.exception("work.broken", invite=claimed.id)  # its lease brings it back
 
     def _start_chores(self) -> None:
         now = time.monotonic()

@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from service.cli import LEAN
 from service.tracking.connection import connect
 from tests.bench.escalations import House
 from tests.bench.machine import Cores, own_mb, resident_mb
@@ -24,7 +25,7 @@ def measure(directory: Path, cores: Cores, *, rounds: int, count: int = OPEN) ->
     """The rows of start, memory and store."""
     rows = [*_commands(rounds)]
     with ExitStack() as stack:
-        usual = {"WEB_THREADS": "32", "TWILIO_CONCURRENCY": "16", "MALLOC_ARENA_MAX": "2"}  # as flex-router web has it
+        usual = {"WEB_THREADS": "32", "TWILIO_CONCURRENCY": "16", **LEAN}  # as flex-router web has it
         house = House(stack, directory / "house", cores, 0, **usual)
         rows.append(row("web, from its start to its first answer", [house.web.started_s], "s"))
         house.closed(12, 500)

@@ -11,6 +11,7 @@ import pytest
 from twilio.rest import Client
 
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
+from service.flex.breaker import OPEN, Breaker
 from service.flex.faults import twilio_faults
 from service.flex.http import BoundedHttpClient, budget
 from service.flex.taskrouter import TaskRouter
@@ -240,4 +241,14 @@ def test_what_is_not_made_again(server: Misbehaving, method: str, fails: Answer,
     server.answer = fails
     with pytest.raises((TwilioAmbiguousError, TwilioUnavailableError)), budget(seconds):
         call(server, method)
+    assert len(server.requests) == 1
+
+
+def test_read_that_opens_the_breaker_tells_its_own_fault(server: Misbehaving) -> None:
+    """Not that calls are held back: Twilio has failed, and the work is tried again as after any fault of it."""
+    server.answer = _reply(503, b"{}")
+    http = BoundedHttpClient(base_url=server.url)
+    http.breakers["flex-api.twilio.com"] = Breaker("flex-api.twilio.com", state=OPEN)  # so the call is a probe
+    with pytest.raises(TwilioAmbiguousError, match="503"):
+        http.request("GET", "https://flex-api.twilio.com/v1/Interactions", auth=("a", "b"))
     assert len(server.requests) == 1

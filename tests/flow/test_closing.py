@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from tests.flow.acts import errand, served
+from tests.flow.acts import errand, remove, served
 from tests.flow.world import PATIENCE_S, World
 
 DAY_S = 90_000
@@ -50,11 +50,42 @@ def test_request_while_it_is_ended_hears_that_it_is_over(world: World) -> None:
     assert world.conversation(str(first["conversation_sid"]))["state"] == "closed"
 
 
+def test_nobody_is_promised_an_agent_between_the_rounds_of_an_end(world: World) -> None:
+    """An invite whose create is in doubt is waited for: what came then would be called off in the next round."""
+    conversation = str(world.customer(interaction=True)["conversation_sid"])
+    world.turn()
+    world.fault("POST */Invites", status=503, when="before", times=1)
+    doubtful = world.escalate(conversation)
+    assert doubtful.status == 202
+    ended = errand(world, "end", doubtful)
+    assert ended["state"] == "taken"
+    answer = world.escalate(conversation, attributes={"topic": "tax"}, idempotency_key="second")
+    assert (answer.status, answer["type"]) == (503, "/problems/closing")
+    world.turn_until_errand(ended["id"], "done")
+    assert world.conversation(conversation)["state"] == "closed"
+
+
+def test_request_of_that_moment_keeps_the_last_agent_from_ending_it(world: World) -> None:
+    """``last: end`` ends it because nobody else is there or asked for. By the time it is marked, somebody is."""
+    first = served(world)
+    people = held_up(world, "GET */Participants*", 0.6)
+    leaving = threading.Thread(target=lambda: remove(world, first, "alice", last="end"))
+    leaving.start()
+    people()  # our records were read before
+    second = world.escalate(str(first["conversation_sid"]), attributes={"topic": "tax"}, idempotency_key="second")
+    leaving.join()
+    assert second.status in (201, 202)
+    world.turn_until(second["id"], "pending")
+    assert world.conversation(str(first["conversation_sid"]))["state"] == "active"
+
+
 def test_whoever_closes_for_long_is_not_waited_for(world: World) -> None:
     conversation = world.customer()["conversation_sid"]
-    with world.reconciler.parts.closings.closing(str(conversation)):
+    with world.reconciler.parts.closings.closing("somebody", str(conversation)):
         answer = world.escalate(conversation, idempotency_key="one")
         assert (answer.status, answer["type"]) == (503, "/problems/closing")
+        other = world.escalate(conversation, idempotency_key="one", reason="another body")
+        assert (other.status, "try again" in str(other["detail"])) == (409, True)
     again = world.escalate(conversation, idempotency_key="one")  # with the same key, as the answer says
     assert again.status == 201
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.cli import LEAN
 from tests.e2e.house import House, free_port
 from tests.flow.conftest import RULES
 from tests.metrics.conftest import Watcher
@@ -40,6 +41,11 @@ def test_each_process_shows_its_part(house: House) -> None:
 
 def test_both_keep_little_memory_in_reserve(house: House) -> None:
     """Read by glibc as a process begins, so it must stand in the environment that the process was started with."""
+
+    def is_lean(pid: int) -> bool:
+        settings = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        return {f"{name}={value}" for name, value in LEAN.items()} <= set(settings)
+
+    assert not LEAN.keys() & house.environ.keys()
     for name, process in house.processes.items():
-        settings = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
-        assert b"MALLOC_ARENA_MAX=2" in settings, name
+        house.eventually(lambda pid=process.pid: is_lean(pid), f"{name} was started without")

@@ -24,6 +24,14 @@ class Errands:
         """The store was emptied after it had been asked for."""
         return bool(self.flushed_at) and chore.asked_before(self.flushed_at)
 
+    def forgotten_parks(self) -> set[str]:
+        """Conversations whose parks the emptied store took with it: only their customers' next messages wake them."""
+        parks = [one for one in self.chores if one.kind == "park" and self.forgotten(one)]
+        return {park.conversation for park in parks if all(self._made_anew(self.records.get(one)) for one in park.ids)}
+
+    def _made_anew(self, record: Json | None) -> bool:
+        return record is None or datetime.fromisoformat(record["created_at"]).timestamp() > self.flushed_at
+
 
 def broken_errands(errands: Errands) -> Iterable[tuple[str, str]]:
     """What is wrong: the conversation, and what."""

@@ -117,6 +117,7 @@ def _counted(accounts: Accounts) -> Figures:
         ),
         "under way as the store was emptied": sum(excused(accounts, ask) for ask in asks),
         "of these lost or doubled": len(lost),
+        "parks that the store forgot": len(accounts.errands.forgotten_parks()),
     }
 
 

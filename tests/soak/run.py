@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ MOST_CAPACITY = 50
 SLOWEST_PACE_S = 6.0  # per conversation and hand: no run waits longer for its people than this allows
 PEOPLE_PATIENCE_S = 300.0
 SHORT = 5000  # conversations
+FEW, AT_ONCE, AT_ONCE_LONG = 1000, 40, 80
+MINUTES, MINUTES_LONG = 12.0, 58.0
 RESERVE_S = 420.0  # of the minutes that a run may take, for becoming quiet and comparing
 LEAST_PLAY_S = 60.0
 
@@ -36,8 +39,20 @@ class Order:
 
     conversations: int
     seed: int
-    at_once: int = 40
-    minutes: float = 38.0
+    at_once: int = AT_ONCE
+    minutes: float = MINUTES
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], *, seed: int) -> "Order":
+        """As SOAK, SEED, AT_ONCE and MINUTES order it; ``seed`` where none is ordered."""
+        conversations = int(environ.get("SOAK") or 200)
+        many = conversations >= FEW
+        return cls(
+            conversations=conversations,
+            seed=int(environ.get("SEED") or seed),
+            at_once=int(environ.get("AT_ONCE") or (AT_ONCE_LONG if many else AT_ONCE)),
+            minutes=float(environ.get("MINUTES") or (MINUTES_LONG if many else MINUTES)),
+        )
 
     @property
     def long(self) -> bool:

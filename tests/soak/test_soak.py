@@ -9,18 +9,20 @@ import pytest
 
 from tests.conftest import sid
 from tests.soak.audit import LEFT_OPEN, PROMISES, Accounts, findings, forgotten
+from tests.soak.audit_errands import Errands
 from tests.soak.calls import Json
-from tests.soak.ledger import Delivery, Ledger
+from tests.soak.ledger import Chore, Delivery, Ledger
 from tests.soak.run import Order, soak
 from tests.soak.scripts import script
 
 CH, NOW = sid("CH", 1), 1000.0
+ORDER = Order.of(os.environ, seed=1)
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(900)
-def test_short_soak_keeps_every_promise() -> None:
-    result = soak(Order(conversations=int(os.environ.get("SOAK") or 200), seed=int(os.environ.get("SEED") or 1)))
+@pytest.mark.timeout(ORDER.minutes * 60 + 180)
+def test_soak_keeps_every_promise() -> None:
+    result = soak(ORDER)
     print(result.text)
     assert result.broken == [], result.text
 
@@ -153,6 +155,31 @@ def test_emptied_store_excuses_what_was_under_way() -> None:
     accounts = replace(made_up(), invites=[], flushed_at=NOW + 0.5)
     assert findings(accounts) == []
     assert [one.promise for one in forgotten(accounts)] == ["none lost"]
+
+
+def test_park_that_the_store_forgot_hears_the_next_message_only() -> None:
+    """Its record, made anew by that message, is younger than the loss."""
+    accounts = parked(replace(made_up(), unheard={CH: 61.0}), created_at=NOW + 30)
+    assert [one.promise for one in findings(accounts)] == ["no customer unheard"]
+    assert findings(replace(accounts, errands=replace(accounts.errands, flushed_at=NOW + 10))) == []
+    assert findings(replace(accounts, errands=replace(accounts.errands, flushed_at=NOW + 40))) != []
+
+
+def parked(accounts: Accounts, *, created_at: float) -> Accounts:
+    """The same with a park that was asked for at once."""
+    chore = Chore(0, CH, "park", deliveries=[Delivery(NOW, NOW + 1, 200, "er_1", "parked")])
+    about: Json = {"state": "done", "created_at": datetime.fromtimestamp(created_at, UTC).isoformat()}
+    return replace(accounts, errands=Errands([chore], {"er_1": about}))
+
+
+def test_orphan_that_the_store_forgot_may_be_one_for_longer() -> None:
+    accounts = replace(made_up(), oldest={CH: 61.0})
+    assert [one.promise for one in findings(accounts)] == ["no orphan"]
+    assert findings(replace(accounts, flushed_at=NOW + 30)) == []
+    assert [one.promise for one in findings(replace(accounts, flushed_at=NOW - 30))] == ["no orphan"]
+    assert [one.promise for one in findings(replace(accounts, oldest={CH: 121.0}, flushed_at=NOW + 30))] == [
+        "no orphan"
+    ]
 
 
 def test_emptied_store_excuses_nothing_made_before() -> None:

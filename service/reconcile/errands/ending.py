@@ -1,5 +1,7 @@
 """A conversation is ended on request: invites in flight first, then the channel, then whatever that has left open."""
 
+from collections.abc import Iterable
+
 from service.errors import ConflictError, TwilioRefusedError
 from service.model import Errand, ErrandState, Invite, State
 from service.reconcile.cancel import cancel
@@ -7,33 +9,43 @@ from service.reconcile.closing import close_conversation
 from service.reconcile.errands.settling import invites_of, is_over, settle
 from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
+from service.tracking.lifecycle import LIVE
 
 _IN_FLIGHT_S = 2.0
 _OPEN = (State.REQUESTED, State.PENDING, State.LAPSED)
 
 
-def end(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
+def end(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int, known: Iterable[Invite] | None = None) -> None:
     """Carry out ``end``: closes whoever attends, because whoever asks has decided so. Raises Twilio faults.
+
+    ``known``: it ends because nobody but these was there or asked for; if another one is by now, it is looked at anew.
 
     An invite whose creation is in doubt is waited for: closing the channel under it would break the task that it may
     yet bring ("Ending while an invite is in flight", flex-project-template issue 674).
     """
-    with parts.closings.closing(errand.conversation_sid, errand.channel_sid):
-        _end(parts, errand, now_ms=now_ms)
+    with parts.closings.closing(errand.id, errand.conversation_sid, errand.channel_sid) as mark:
+        invites = invites_of(parts, errand)
+        if known is not None and {one.id for one in invites if one.state in LIVE} - {one.id for one in known}:
+            parts.errands.touch(errand.id, ErrandState.TAKEN, due=_IN_FLIGHT_S)
+            return
+        mark.kept = True  # whoever asked now would be called off in the next round
+        mark.kept = not _end(parts, errand, invites, now_ms=now_ms)
 
 
-def _end(parts: Parts, errand: Errand, *, now_ms: int) -> None:
-    waiting = [one for one in invites_of(parts, errand) if one.state in _OPEN]
+def _end(parts: Parts, errand: Errand, invites: list[Invite], *, now_ms: int) -> bool:
+    """True once all of it is over."""
+    waiting = [one for one in invites if one.state in _OPEN]
     settled = [_call_off(parts, one, now_ms=now_ms) for one in waiting]  # each of them, not up to the first
     if not all(settled):
         parts.errands.touch(errand.id, ErrandState.TAKEN, due=_IN_FLIGHT_S)
-        return
+        return False
     _close_channel(parts, errand)
     close_conversation(parts, errand.conversation_sid)
     for other in parts.errands.of_anchor(errand.channel_sid):  # a park has nothing left to wait for
         if other.state in (ErrandState.PARKED, ErrandState.WAKING):
             parts.errands.touch(other.id, other.state, due=0)
     settle(parts, errand, "ended")
+    return True
 
 
 def _call_off(parts: Parts, invite: Invite, *, now_ms: int) -> bool:

@@ -63,7 +63,7 @@ def leave(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
                 raise
         _after(parts, book, errand, person, now_ms=now_ms)
     elif errand.ask.last is Last.END:
-        end(parts, book, errand, now_ms=now_ms)
+        end(parts, book, errand, now_ms=now_ms, known=invites)
     elif errand.ask.last is Last.TRANSFER:
         hand_over(parts, book, errand, person)
     else:
@@ -73,10 +73,11 @@ def leave(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
 def _after(parts: Parts, book: Rulebook, errand: Errand, person: Participant | None, *, now_ms: int) -> None:
     """The agent is off. If the others have gone by themselves meanwhile, somebody else is asked."""
     left = [one for one in agents_on(parts, errand) if not _is_meant(errand, one)]
-    if _attends(parts, left) or _is_awaited(parts, invites_of(parts, errand), person):
+    invites = invites_of(parts, errand)
+    if _attends(parts, left) or _is_awaited(parts, invites, person):
         settle(parts, errand, _DONE[errand.kind])
     elif errand.ask.last is Last.END:
-        end(parts, book, errand, now_ms=now_ms)
+        end(parts, book, errand, now_ms=now_ms, known=invites)
     else:
         hand_over(parts, book, errand, person, alone=True)
 

@@ -21,7 +21,7 @@ local state = redis.call('HGET', KEYS[1], 'state')
 if state then
   return {'exists', state, now}
 end
-if redis.call('EXISTS', KEYS[6]) == 1 then
+if KEYS[6] ~= KEYS[1] and redis.call('EXISTS', KEYS[6]) == 1 then
   return {'closing', '', now}
 end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'created_at_ms', now, unpack(ARGV, 6))

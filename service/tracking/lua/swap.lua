@@ -1,5 +1,6 @@
--- Gives an idempotency key to a new invite if it still belongs to the one that was looked at.
--- KEYS[1] idem         string "invite id|fingerprint"
+-- Gives an idempotency key to a new invite if it still belongs to the one that was looked at; or puts a mark, unless it
+-- is another's.
+-- KEYS[1] idem         string "invite id|fingerprint"; or whose mark it is
 -- ARGV[1] seen         the value that was looked at
 -- ARGV[2] wanted       the value to put
 -- ARGV[3] ttl          ms
