@@ -42,7 +42,7 @@ _STORE_RESERVE_S = 1.0
 _WRITTEN_S = 2.0  # between key and record lie a few round trips to the store
 _POLL_S = 0.05
 _TO_SEND_S = _STORE_RESERVE_S + 1.0  # what is left to make the call once a closing is over
-CLOSED_BY_S = 2.0  # so long a request waits for the end of a closing that is under way
+_CLOSED_BY_S = 2.0  # so long a request waits for the end of a closing that is under way
 
 
 def take(desk: Desk, request: RoutingRequest, *, caller: Caller, waited_s: float = 0.0) -> tuple[Invite, int]:
@@ -213,7 +213,7 @@ def _repeated(desk: Desk, invite_id: str, *, same_body: bool, deadline: float) -
 
 def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
     with desk.hand() as free:
-        written = _write(desk, invite, begun=free, until=min(time.monotonic() + CLOSED_BY_S, deadline - _TO_SEND_S))
+        written = _write(desk, invite, begun=free, until=min(time.monotonic() + _CLOSED_BY_S, deadline - _TO_SEND_S))
         if written.state is State.REQUESTED:
             waiting = replace(invite, created_at_ms=written.now_ms), BEING_FINISHED
             if not free:  # threads must be left for events: the reconciler makes it, as soon as it can

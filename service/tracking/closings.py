@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import redis
 
-from service.errors import ClosingError, StoreUnavailableError, TwilioAmbiguousError
+from service.errors import ClosingError, StoreUnavailableError, TwilioAmbiguousError, TwilioRefusedError
 from service.model import Invite
 from service.tracking.connection import lua, store_faults
 from service.tracking.records import anchored, partition_of, partition_of_id
@@ -39,8 +39,8 @@ class Closings:
         """Around the last look at the store and the calls that close: no new invite of these SIDs is written meanwhile.
 
         ``by``: the id of the record on whose account they are closed; it finds its own mark again. If Twilio's answer
-        is lost, the closing may be still to come: the mark is kept. Raises ClosingError if another record is at it,
-        and StoreUnavailableError.
+        is lost, the closing may be still to come: the mark is kept. If Twilio refuses, it is not. Raises ClosingError
+        if another record is at it, and StoreUnavailableError.
         """
         mark, held = Mark(), []
         try:
@@ -53,6 +53,9 @@ class Closings:
             yield mark
         except TwilioAmbiguousError:
             mark.kept = True
+            raise
+        except TwilioRefusedError:
+            mark.kept = False
             raise
         finally:
             if not mark.kept:

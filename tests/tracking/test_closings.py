@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import redis
 
-from service.errors import ClosingError, TwilioAmbiguousError
+from service.errors import ClosingError, TwilioAmbiguousError, TwilioRefusedError
 from service.tracking.closings import CLOSING_S, Closings
 from service.tracking.records import anchored, new_invite_id
 from service.tracking.store import Store
@@ -106,3 +106,16 @@ def test_kept_mark_stays(store: Store, closings: Closings) -> None:
         mark.kept = True
     with pytest.raises(ClosingError):
         store.create(draft(), due_in_s=0)
+
+
+def test_refusal_ends_it(store: Store, closings: Closings) -> None:
+    """It has not been closed, and will not be."""
+
+    def close() -> None:
+        with closings.closing(ME, CH, UO) as mark:
+            mark.kept = True
+            raise TwilioRefusedError("no", twilio_status=400)
+
+    with pytest.raises(TwilioRefusedError):
+        close()
+    assert store.create(draft(), due_in_s=0).word == "created"
