@@ -131,8 +131,10 @@ def _orphaned(accounts: Accounts) -> Iterable[Finding]:
     for conversation in accounts.judge["orphaned"]:
         if accounts.ledger.conversations.get(conversation) != LEFT_OPEN:
             yield Finding("no orphan", conversation, "orphaned at the end")
+    asleep = accounts.errands.forgotten_parks()  # one that was being woken sleeps again if nobody comes
     for conversation, seconds in accounts.oldest.items():
-        if seconds > accounts.bound_s + (EMPTIED_S if _was_forgotten(accounts, conversation) else 0):
+        allowed = accounts.bound_s + (EMPTIED_S if _was_forgotten(accounts, conversation) else 0)
+        if conversation not in asleep and seconds > allowed:
             yield Finding("no orphan", conversation, f"was an orphan for {seconds:.0f} s")
 
 

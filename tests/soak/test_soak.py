@@ -165,6 +165,14 @@ def test_park_that_the_store_forgot_hears_the_next_message_only() -> None:
     assert findings(replace(accounts, errands=replace(accounts.errands, flushed_at=NOW + 40))) != []
 
 
+def test_wake_that_the_store_forgot_may_end_in_sleep_but_not_at_the_end_of_the_run() -> None:
+    accounts = parked(replace(made_up(), oldest={CH: 400.0}), created_at=NOW + 30)
+    assert [one.promise for one in findings(accounts)] == ["no orphan"]
+    forgotten_park = replace(accounts, errands=replace(accounts.errands, flushed_at=NOW + 10))
+    assert findings(forgotten_park) == []
+    assert findings(replace(forgotten_park, judge={**accounts.judge, "orphaned": [CH]})) != []
+
+
 def parked(accounts: Accounts, *, created_at: float) -> Accounts:
     """The same with a park that was asked for at once."""
     chore = Chore(0, CH, "park", deliveries=[Delivery(NOW, NOW + 1, 200, "er_1", "parked")])
