@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from service.errors import RouterError, TwilioAmbiguousError, TwilioUnavailableError
-from service.flex.breaker import CLOSED, FAILURES, OPEN, PROBING, Breaker
+from service.flex.breaker import CLOSED, FAILURES, LONGEST_PAUSE_S, OPEN, PROBING, Breaker, HeldBackError
 from service.flex.http import BoundedHttpClient, budget
 
 HOST = "flex-api.twilio.com"
@@ -216,3 +216,13 @@ def test_unfair_budget_tells_nothing_of_the_host() -> None:
             with budget(0.03), pytest.raises(TwilioAmbiguousError):
                 call(client)
     assert client.breakers[HOST].state == CLOSED
+
+
+def test_pause_does_not_grow_for_ever() -> None:
+    """When Twilio is back, whoever waits for a rescue is not to wait for us as long again."""
+    held = Breaker(HOST)
+    for _ in range(10):
+        held.failed(probe=True)
+    with pytest.raises(HeldBackError) as refused:
+        held.admit()
+    assert refused.value.retry_after_s == LONGEST_PAUSE_S

@@ -34,14 +34,15 @@ def wake(town: Town, conversation: str) -> None:
 
 
 def wake_all(town: Town, chores: Sequence[Chore]) -> list[Chore]:
-    """Nobody is to rest for ever: what is parked without a timer is woken, by the customer where we do not know it.
+    """Nobody is to rest for ever: what is parked without a timer is woken, and by the customer what we do not know (any
+    more): an emptied store has forgotten the timers, too.
 
     Returns those that are neither parked nor over yet: they are to be looked at again.
     """
     again = []
     for chore in chores:
         records = [_record(town, one) for one in chore.ids]
-        if any(record and record["state"] == "parked" for record in records):
+        if not chore.timed and any(record and record["state"] == "parked" for record in records):
             wake(town, chore.conversation)
         elif None in records and _is_marked(town, chore.conversation):
             _write(town, chore.conversation)
@@ -51,8 +52,8 @@ def wake_all(town: Town, chores: Sequence[Chore]) -> list[Chore]:
 
 
 def resting(town: Town) -> list[Chore]:
-    """The parks that have no timer."""
-    return [chore for chore in town.ledger.chores if chore.kind == "park" and not chore.timed]
+    """The parks."""
+    return [chore for chore in town.ledger.chores if chore.kind == "park"]
 
 
 def _record(town: Town, errand_id: str) -> Json | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.soak.run import Stage
 
 # What one fault may cost: a reconciler that dies keeps what it had claimed for its lease (25 s), and calls to a Twilio
-# that is away are held back up to 30 s. In the storm several hit the same conversation, one after the other: six.
+# that is away are held back up to 10 s. In the storm several hit the same conversation, one after the other: six.
 ONE_FAULT_S = 30.0
 BOUND_S = 6 * ONE_FAULT_S
 SETTLED_S = ONE_FAULT_S + 15 + 15 + 10 + 60  # after it: the last fault's cost, two looks, the grace, a timer of 60 s
