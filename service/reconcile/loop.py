@@ -87,11 +87,10 @@ class Reconciler:
         if self._twilio_is_away():  # what is due stays due: it is worked off as soon as a probe is answered
             due = due[:1]
         share = max(1, self.workers // max(1, len(due)))  # a backlog in one partition must not make the others wait
-        for place, partition in enumerate(due):
+        for partition in due:
             free = self._take_free(1 if self._twilio_is_away() else share)
             if not free:
                 break
-            self._turns += not place  # a turn in which no hand is free is none
             try:
                 now_ms, ids = self.parts.store.claim(
                     partition, lease_s=self.parts.lease_s, most=free, in_order=in_order
@@ -103,6 +102,7 @@ class Reconciler:
             for invite_id in ids:
                 self._pool.submit(self._work_and_free, Claimed(invite_id, now_ms))
             started += len(ids)
+        self._turns += started > 0  # a turn in which no hand is free is none
         return started
 
     def _twilio_is_away(self) -> bool:
@@ -135,7 +135,7 @@ class Reconciler:
         for _ in range(count):
             self._free.release()
 
-    def _work_and_free(self, claimed: "Claimed") -> None:
+    def _work_and_free(self, claimed: Claimed) -> None:
         try:
             with span("work"), record.piece_of_work("errand" if is_errand_id(claimed.id) else "invite"):
                 note(invite=claimed.id)

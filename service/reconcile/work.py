@@ -20,7 +20,7 @@ from service.reconcile.parts import Parts
 from service.reconcile.rulebook import Rulebook
 from service.tracking.errand_records import is_errand_id
 from service.tracking.scripts import milliseconds
-from service.tracking.store import NONE
+from service.tracking.store import KEEP, NONE
 
 log = structlog.stdlib.get_logger("service.reconcile")
 
@@ -52,7 +52,7 @@ def work(parts: Parts, book: Rulebook, invite_id: str, *, now_ms: int) -> bool:
         with budget(parts.call_s), calls_told(parts, invite):
             _handle(parts, book, invite, now_ms)
         if invite.trouble and invite.state is not State.REQUESTED:  # of a create, fulfil knows whether it is over
-            _forget_trouble(parts, invite_id)
+            _touch(parts, _read(parts, invite_id), fields={"trouble": ""})
     except RouterError as error:
         log.log(_level(error), "work.postponed", invite=invite_id, why=error.detail)
         record.work_failed("postponed")
@@ -81,16 +81,10 @@ def _handle(parts: Parts, book: Rulebook, invite: Invite, now_ms: int) -> None:
         parts.store.touch(invite.id, invite.state, due=NONE)
 
 
-def _forget_trouble(parts: Parts, invite_id: str) -> None:
-    invite = parts.store.get(invite_id)
-    if invite is not None:
-        parts.store.touch(invite_id, invite.state, fields={"trouble": ""})
-
-
 def _postpone(parts: Parts, invite_id: str, error: RouterError) -> bool:
     wait = max(error.retry_after_s or 0, AFTER_FAULT_S)
     try:
-        _touch(parts, invite_id, due=wait, fields={"trouble": error.detail})
+        _touch(parts, _read(parts, invite_id), due=wait, fields={"trouble": error.detail})
     except LaterVersionError:
         return True  # its lease is the postponement: it is for the processes of that version
     except RouterError:
@@ -106,16 +100,17 @@ def bring_forward(parts: Parts, claimed: Claimed) -> None:
     except LaterVersionError:
         return
     if found is not None and found.due_ms == claimed.at_ms + milliseconds(parts.lease_s):
-        _touch(parts, claimed.id, due=0)
+        _touch(parts, found, due=0)
 
 
-def _touch(parts: Parts, record_id: str, *, due: float, fields: "Mapping[str, str] | None" = None) -> None:
-    found = _read(parts, record_id)
+def _touch(
+    parts: Parts, found: Invite | Errand | None, *, due: float | str = KEEP, fields: Mapping[str, str] | None = None
+) -> None:
     if isinstance(found, Errand):
-        parts.errands.touch(record_id, found.state, due=due, fields=fields)
+        parts.errands.touch(found.id, found.state, due=due, fields=fields)
     elif found is not None:
-        parts.store.touch(record_id, found.state, due=due, fields=fields)
+        parts.store.touch(found.id, found.state, due=due, fields=fields)
 
 
-def _read(parts: Parts, record_id: str) -> "Invite | Errand | None":
+def _read(parts: Parts, record_id: str) -> Invite | Errand | None:
     return parts.errands.get(record_id) if is_errand_id(record_id) else parts.store.get(record_id)

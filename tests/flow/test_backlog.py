@@ -49,40 +49,39 @@ def test_free_hand_does_not_wait_for_the_idle_pause(world: World) -> None:
 
 def test_looks_get_on_while_other_work_comes_first(world: World) -> None:
     """However many requests without a task are due in its partition, a look is not left for ever."""
-    one_hand = Reconciler(world.reconciler.parts, world.reconciler.book, workers=1)
-    one_hand.next_catch_up = one_hand.next_names = float("inf")
-    look = world.escalate(world.customer()["conversation_sid"])
-    world.turn()
-    store = world.reconciler.parts.store
-    partition = int(str(look["id"])[3:5])
-    store.touch(str(look["id"]), State.PENDING, due=0)
-    for number in range(20):  # without a record, so that each is dropped as it is worked on
-        world.redis.zadd(key(partition, "due"), {f"iv_{partition:02d}_{number:032x}": 1000 + number})
-    world.redis.zadd(key(partition, "due"), {str(look["id"]): 1})
+    one_hand, due, look = behind_a_crowd(world)
     for _ in range(loop.IN_ORDER_EVERY):
-        assert world.redis.zscore(key(partition, "due"), str(look["id"])) == 1
+        assert world.redis.zscore(due, look) == 1
         one_hand.step()
         one_hand.drain()
-    assert world.redis.zscore(key(partition, "due"), str(look["id"])) != 1
+    assert world.redis.zscore(due, look) != 1
 
 
 def test_turn_without_a_free_hand_is_none(world: World) -> None:
     """In a crowd every second step finds the hands full: counted, it could always be the one that goes in order."""
-    one_hand = Reconciler(world.reconciler.parts, world.reconciler.book, workers=1)
-    one_hand.next_catch_up = one_hand.next_names = float("inf")
-    look = world.escalate(world.customer()["conversation_sid"])
-    world.turn()
-    partition = int(str(look["id"])[3:5])
-    for number in range(20):
-        world.redis.zadd(key(partition, "due"), {f"iv_{partition:02d}_{number:032x}": 1000 + number})
-    world.redis.zadd(key(partition, "due"), {str(look["id"]): 1})
+    one_hand, due, look = behind_a_crowd(world)
     for _ in range(loop.IN_ORDER_EVERY):
         one_hand.step()
         one_hand.drain()
         one_hand._take_free(1)
         assert one_hand.step() == 0
         one_hand._give_back(1)
-    assert world.redis.zscore(key(partition, "due"), str(look["id"])) != 1
+    assert world.redis.zscore(due, look) != 1
+
+
+def behind_a_crowd(world: World) -> tuple[Reconciler, str, str]:
+    """A reconciler with one hand, and the index in which a look has been due for longest, at 1, among what comes first.
+
+    The crowd has no records, so that each is dropped as it is worked on.
+    """
+    one_hand = Reconciler(world.reconciler.parts, world.reconciler.book, workers=1)
+    one_hand.next_catch_up = one_hand.next_names = float("inf")
+    look = str(world.escalate(world.customer()["conversation_sid"])["id"])
+    world.turn()
+    partition = int(look[3:5])
+    crowd = {f"iv_{partition:02d}_{number:032x}": 1000 + number for number in range(20)}
+    world.redis.zadd(key(partition, "due"), crowd | {look: 1})
+    return one_hand, key(partition, "due"), look
 
 
 def test_claim_of_a_store_that_did_not_write_is_due_again_once_it_does(world: World) -> None:

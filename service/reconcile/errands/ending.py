@@ -16,7 +16,8 @@ _OPEN = (State.REQUESTED, State.PENDING, State.LAPSED)
 
 
 def end(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int, known: Iterable[Invite] | None = None) -> None:
-    """Carry out ``end``: closes whoever attends, because whoever asks has decided so. Raises Twilio faults.
+    """Carry out ``end``: closes whoever attends, because whoever asks has decided so. Raises Twilio faults and
+    ClosingError.
 
     ``known``: it ends because nobody but these was there or asked for; if another one is by now, it is looked at anew.
 
