@@ -13,6 +13,9 @@ SETTLED = frozenset({"completed", "closed", "released", "superseded", "failed", 
 ADOPTED = "adopted"  # a record of a task that others have made
 LEFT_OPEN = "leave"  # the topic whose rule leaves the conversation open on purpose
 REFUSED = "Twilio answered 4"  # in the reason of a record
+# What one fault may cost: a reconciler that dies keeps what it had claimed for its lease (25 s), and calls to a Twilio
+# that is away are held back up to 10 s.
+ONE_FAULT_S = 30.0
 EMPTIED_S = 60.0  # until an emptied store is noticed by the catch-up and what was open is known again
 ANSWER_S = 10.0  # Studio gives up then
 
@@ -41,6 +44,7 @@ class Accounts:
     bound_s: float
     disturbed: Callable[[float, float], bool]  # a process was down or paused in that stretch of time
     errands: Errands = field(default_factory=Errands)
+    hits: Mapping[str, int] = field(default_factory=dict)  # CH that was an orphan for long → faults that hit it then
     unheard: Mapping[str, float] = field(default_factory=dict)  # CH → longest time unheard, seconds
     records: dict[str, Json] = field(init=False)
     tasks: dict[str, list[Json]] = field(init=False)  # invite id → its tasks
@@ -55,6 +59,13 @@ class Accounts:
                 if invite_id:
                     self.tasks[invite_id].append(task)
                     self.of_ask[task["attributes"].get("soak_ask", -1)].add(invite_id)
+
+    def sids_of(self, conversation: str) -> list[str]:
+        """Everything by which a log line may name it: itself, its channels, records and tasks."""
+        report = self.reports[conversation]
+        records = [one["id"] for one in self.invites if one["conversation_sid"] == conversation]
+        channels = [one["channel_sid"] for one in report["channels"]]
+        return [conversation, *channels, *records, *(one["sid"] for one in report["tasks"])]
 
 
 def findings(accounts: Accounts) -> list[Finding]:
@@ -133,9 +144,11 @@ def _orphaned(accounts: Accounts) -> Iterable[Finding]:
             yield Finding("no orphan", conversation, "orphaned at the end")
     asleep = accounts.errands.forgotten_parks()  # one that was being woken sleeps again if nobody comes
     for conversation, seconds in accounts.oldest.items():
-        allowed = accounts.bound_s + (EMPTIED_S if _was_forgotten(accounts, conversation) else 0)
+        hit = accounts.hits.get(conversation, 0)
+        allowed = max(accounts.bound_s, hit * ONE_FAULT_S)
+        allowed += EMPTIED_S if _was_forgotten(accounts, conversation) else 0
         if conversation not in asleep and seconds > allowed:
-            yield Finding("no orphan", conversation, f"was an orphan for {seconds:.0f} s")
+            yield Finding("no orphan", conversation, f"was an orphan for {seconds:.0f} s and hit by {hit} faults")
 
 
 def _was_forgotten(accounts: Accounts, conversation: str) -> bool:

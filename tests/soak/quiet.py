@@ -11,20 +11,18 @@ import redis
 import requests
 
 from service.tracking.records import PARTITIONS, key
-from tests.soak.audit import Accounts
+from tests.soak.audit import ONE_FAULT_S, Accounts
 from tests.soak.audit_errands import Errands
 from tests.soak.calls import Json, Refused
 from tests.soak.errands import resting, wake_all
+from tests.soak.hits import hits, moments_at_twilio, moments_in_logs
 from tests.soak.ledger import Chore
 from tests.soak.people import shift_ends
 
 if TYPE_CHECKING:
     from tests.soak.run import Stage
 
-# What one fault may cost: a reconciler that dies keeps what it had claimed for its lease (25 s), and calls to a Twilio
-# that is away are held back up to 10 s. In the storm several hit the same conversation, one after the other: six.
-ONE_FAULT_S = 30.0
-BOUND_S = 6 * ONE_FAULT_S
+BOUND_S = 6 * ONE_FAULT_S  # in the storm several hit the same conversation; six of them do not have to be shown
 SETTLED_S = ONE_FAULT_S + 15 + 15 + 10 + 60  # after it: the last fault's cost, two looks, the grace, a timer of 60 s
 A_DAY_S, AN_HOUR_S = 90_000.0, 3600.0
 LOOK_S, HELD_UP_S = 3.0, 5.0
@@ -87,7 +85,7 @@ def gathered(stage: Stage) -> Accounts:
         errands = Errands(
             town.ledger.chores, dict(zip(errand_ids, records, strict=True)), time.time(), storm.flushed_at
         )
-    return Accounts(
+    accounts = Accounts(
         ledger=town.ledger,
         invites=town.service.invites(),
         reports=reports,
@@ -100,6 +98,16 @@ def gathered(stage: Stage) -> Accounts:
         errands=errands,
         unheard=watch.unheard,
     )
+    accounts.hits = {sid: _hits(stage, accounts, sid) for sid, age_s in watch.oldest.items() if age_s > BOUND_S}
+    return accounts
+
+
+def _hits(stage: Stage, accounts: Accounts, conversation: str) -> int:
+    """The faults that hit it in its longest time as an orphan."""
+    ended, sids = stage.watch.last_alone[conversation], accounts.sids_of(conversation)
+    began = ended - stage.watch.oldest[conversation]
+    told = moments_in_logs(stage.processes.logs(), sids, began, ended)
+    return hits([*moments_at_twilio(stage.watch.about(sids)), *told], began, ended)
 
 
 def _slim(report: Json) -> Json:

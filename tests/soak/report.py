@@ -118,7 +118,13 @@ def _counted(accounts: Accounts) -> Figures:
         "under way as the store was emptied": sum(excused(accounts, ask) for ask in asks),
         "of these lost or doubled": len(lost),
         "parks that the store forgot": len(accounts.errands.forgotten_parks()),
+        f"orphans over {accounts.bound_s:.0f} s, and the faults that hit them": _long_ones(accounts),
     }
+
+
+def _long_ones(accounts: Accounts) -> str:
+    ages = [(accounts.oldest[sid], hit) for sid, hit in accounts.hits.items()]
+    return ", ".join(f"{age_s:.0f} s: {hit}" for age_s, hit in sorted(ages)) or "none"
 
 
 def _requests(accounts: Accounts) -> Figures:

@@ -26,8 +26,7 @@ def story(
         about = f"{one['kind']} {one['state']} ({one['reason']}) task {one['task_sid']} by {one['asked_by']}"
         lines.append(f"  record {one['id']} {about}")
     lines += _told(accounts, conversation)
-    sids = [conversation, *(one["channel_sid"] for one in report["channels"])]
-    sids += [one["id"] for one in records] + [one["sid"] for one in report["tasks"]]
+    sids = accounts.sids_of(conversation)
     told = sorted([*watch.timeline(sids)[:LINES], *_logged(logs, sids)[:LINES]])
     return lines + [f"  {line}" for line in told]
 

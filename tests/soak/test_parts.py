@@ -21,6 +21,7 @@ from tests.soak.calls import Json
 from tests.soak.clocks import Clocks, leap_seen
 from tests.soak.gauge import slope
 from tests.soak.gusts import AWAY, LANES, OUTAGE, gusts
+from tests.soak.hits import hits, moments_at_twilio, moments_in_logs
 from tests.soak.ledger import Chore, Delivery
 from tests.soak.storm import Note
 
@@ -145,6 +146,33 @@ def test_acks_are_told_apart_by_what_was_wrong() -> None:
         (1, 2.0, "1 × 503"),
         (1, 3.0, "none"),
     ]
+
+
+def test_fault_that_is_told_by_many_is_one() -> None:
+    assert hits([110.0, 101.0, 104.9, 108.0, 99.0, 201.0], 100.0, 200.0) == 2
+
+
+def test_faults_at_twilio_are_the_calls_that_failed_by_one() -> None:
+    calls = [(None, ["F1"]), (503, ["F1"]), (429, ["F1"]), (200, ["F2"]), (404, ["F2"]), (500, [])]
+    entries: list[tuple[float, Json]] = [
+        (at, {"kind": "api", "status": status, "faults": faults}) for at, (status, faults) in enumerate(calls)
+    ]
+    entries.append((9.0, {"kind": "callback", "status": None, "faults": ["F1"]}))
+    assert moments_at_twilio(entries) == [0.0, 1.0, 2.0]
+
+
+def test_faults_in_the_logs_are_found_though_a_clock_has_leapt(tmp_path: Path) -> None:
+    log = tmp_path / "one.log"
+    lines = [
+        {"invite": "iv_1", "level": "warning", "timestamp": "1970-01-01T00:16:50Z"},
+        {"invite": "iv_1", "level": "error", "timestamp": "1970-01-01T00:26:55Z"},
+        {"invite": "iv_1", "level": "warning", "timestamp": "1970-01-01T00:07:00Z"},
+        {"invite": "iv_1", "level": "info", "timestamp": "1970-01-01T00:17:05Z"},
+        {"invite": "iv_2", "level": "warning", "timestamp": "1970-01-01T00:17:10Z"},
+        {"invite": "iv_1", "level": "warning", "timestamp": "1970-01-01T00:40:00Z"},
+    ]
+    log.write_text("iv_1 is no JSON\n" + "".join(json.dumps(line) + "\n" for line in lines))
+    assert sorted(moments_in_logs([log], ["iv_1"], NOW, NOW + 60)) == [1010.0, 1015.0, 1020.0]
 
 
 def errands(

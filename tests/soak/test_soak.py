@@ -190,6 +190,13 @@ def test_orphan_that_the_store_forgot_may_be_one_for_longer() -> None:
     ]
 
 
+def test_orphan_may_be_old_if_faults_account_for_all_of_its_time() -> None:
+    accounts = replace(made_up(), oldest={CH: 99.0}, hits={CH: 4})
+    assert findings(accounts) == []
+    assert [one.promise for one in findings(replace(accounts, hits={CH: 3}))] == ["no orphan"]
+    assert [one.promise for one in findings(replace(accounts, oldest={CH: 121.0}))] == ["no orphan"]
+
+
 def test_emptied_store_excuses_nothing_made_before() -> None:
     accounts = replace(made_up(), invites=[], flushed_at=NOW + 30)
     assert [one.promise for one in findings(accounts)] == ["none lost"]

@@ -27,7 +27,8 @@ INVITE_ID = re.compile(r"iv_[0-9]{2}_[0-9a-z]{32,33}")
 
 @dataclass
 class Watch:
-    """A thread of its own. ``oldest`` remembers each conversation's longest time as an orphan, in seconds."""
+    """A thread of its own. ``oldest`` remembers each conversation's longest time as an orphan, in seconds, and
+    ``last_alone`` when it was last seen to be one for longer than before, in epoch seconds."""
 
     sandbox: Sandbox
     ledger: Ledger
@@ -36,6 +37,7 @@ class Watch:
     wanted: int
     to_prober: Callable[[Json], None]
     oldest: dict[str, float] = field(default_factory=dict)
+    last_alone: dict[str, float] = field(default_factory=dict)
     unheard: dict[str, float] = field(default_factory=dict)  # the same of customers who wrote and were not heard
     pause_s: float = LOOK_S
     _since: dict[str, float] = field(default_factory=dict)
@@ -84,12 +86,16 @@ class Watch:
                     refused |= {one: max(times) for one in INVITE_ID.findall(entry["form"]["Routing"]) if times}
         return refused
 
-    def timeline(self, sids: Iterable[str]) -> list[str]:
-        """The log's lines that name one of ``sids``, shortened."""
+    def about(self, sids: Iterable[str]) -> list[tuple[float, Json]]:
+        """The log's lines that name one of ``sids``, each with its time in epoch seconds of ours."""
         wanted = [sid for sid in sids if sid]
         with self.spool.open(encoding="utf-8") as lines:
             found = [json.loads(line) for line in lines if any(sid in line for sid in wanted)]
-        return [f"{datetime.fromtimestamp(self._ours(one['at']), UTC):%H:%M:%S.%f} {_short(one)}" for one in found]
+        return [(self._ours(one["at"]), one) for one in found]
+
+    def timeline(self, sids: Iterable[str]) -> list[str]:
+        """The same lines, shortened."""
+        return [f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f} {_short(one)}" for at, one in self.about(sids)]
 
     def _ours(self, at: str) -> float:
         """A time of the sandbox's clock as epoch seconds of ours."""
@@ -110,7 +116,9 @@ class Watch:
         now = began - self.storm.away_s()  # while Twilio is away nobody can be rescued
         judge = self.sandbox.control("GET", "judge")
         self.pause_s = max(LOOK_S, (time.monotonic() - began) / LOOKS_SHARE)
+        before = dict(self.oldest)
         self._since = _noted(self._since, self._not_left_open(judge["orphaned"]), now, self.oldest)
+        self.last_alone |= {sid: time.time() for sid in self._since if self.oldest[sid] > before.get(sid, -1.0)}
         self._unheard_since = _noted(self._unheard_since, judge["unheard"], now, self.unheard)
 
     def _copy_log(self) -> None:
