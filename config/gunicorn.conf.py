@@ -1,6 +1,6 @@
 """How gunicorn serves the web process (`flex-router web`). Read from the environment: HOST, PORT, LOG_LEVEL, and
 
-WEB_CONCURRENCY  worker processes; default: as many as there are cores for us
+WEB_CONCURRENCY  worker processes; default: as many as there are cores for us, at most 8
 PIN_WORKERS      "1" ties each worker to a core of its own
 
 What was chosen from, on two cores that callers, store and a stand-in for Twilio used as well (medians of
@@ -34,6 +34,7 @@ from service.metrics.files import VARIABLE, shared_directory, take_slot
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 OPEN_FILES = 65_536
+MOST_WORKERS = 8  # unless more are asked for: so many, their threads counted, the container's limits have room for
 
 
 def allow_connections() -> None:
@@ -70,7 +71,7 @@ bind = f"{f'[{host}]' if ':' in host else host}:{from_environment('PORT', 8080)}
 # An event loop and a process for each core. Events are taken in the loop; requests wait for Redis and for Twilio in
 # threads of the application's own (WEB_THREADS, a setting of the service).
 worker_class = "service.intake.worker.Worker"
-workers = from_environment("WEB_CONCURRENCY", cores())
+workers = from_environment("WEB_CONCURRENCY", min(cores(), MOST_WORKERS))
 
 # Imports once, before the fork: faster start, and the workers share that memory. Connections are opened on first use,
 # never at import, so nothing that must not be shared crosses the fork.

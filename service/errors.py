@@ -119,11 +119,11 @@ class TwilioAmbiguousError(RouterError):
 
 
 class TwilioRefusedError(RouterError):
-    """Twilio said no (4xx). ``code`` is Twilio's error code, ``twilio_status`` its HTTP status."""
+    """Twilio said no (4xx). ``code`` is Twilio's error code, ``twilio_status`` its HTTP status, where it is known."""
 
     status, slug, title = 422, "twilio-refused", "Twilio refused the request"
 
-    def __init__(self, detail: str, *, twilio_status: int, code: int | None = None) -> None:
+    def __init__(self, detail: str, *, twilio_status: int | None = None, code: int | None = None) -> None:
         super().__init__(detail)
         self.twilio_status = twilio_status
         self.code = code

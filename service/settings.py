@@ -17,10 +17,23 @@ from service.errors import ConfigurationError
 
 
 def _web_address(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    if not _ADDRESS.fullmatch(text) or not _has_port_that_can_be(text):
         raise ValueError("must be an http(s) address without query or fragment, like https://router.example.com")
-    return text.rstrip("/")
+    scheme, rest = text.split("://", 1)
+    return f"{scheme.lower()}://{rest.rstrip('/')}"
+
+
+def _has_port_that_can_be(text: str) -> bool:
+    try:
+        return urlsplit(text).port != 0
+    except ValueError:
+        return False
+
+
+# signatures are checked against it, see intake.signatures: of what does not fit there, all that Twilio sends is refused
+_ADDRESS = re.compile(
+    r"https?://([^/?#@\s]*@)?([^/?#:@\[\]\s]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[^?#\s]*)?", re.IGNORECASE
+)
 
 
 _LEVEL = "(DEBUG|INFO|WARNING|ERROR)"

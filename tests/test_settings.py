@@ -56,6 +56,9 @@ def test_empty_variable_counts_as_missing() -> None:
         ("TWILIO_ACCOUNT_SID", "AC-secret"),
         ("REDIS_URL", "secret://user:secret@host"),
         ("PUBLIC_BASE_URL", "https://host/?secret"),
+        ("PUBLIC_BASE_URL", "https://host:secret"),
+        ("PUBLIC_BASE_URL", "https://host:70000/secret"),
+        ("PUBLIC_BASE_URL", "https://user:p@secret@host"),
         ("CLOSE_GRACE_S", "secret"),
         ("TWILIO_API_KEY", "secret"),
     ],
@@ -141,3 +144,8 @@ def test_documented_table_equals_the_settings(repository: Path) -> None:
         default = "**required**" if info.is_required() else "" if info.default in (None, "") else f"`{info.default}`"
         rows.append(f"| `{name.upper()}` | {default} | {info.description} |")
     assert "\n".join(rows) in (repository / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("given", ["HTTPS://router.example.com/flex/", "https://router.example.com/flex"])
+def test_public_address_is_kept_in_one_form(given: str) -> None:
+    assert load_settings(GOOD | {"PUBLIC_BASE_URL": given}).public_base_url == "https://router.example.com/flex"

@@ -11,12 +11,13 @@ from service.errors import FieldError, ForbiddenError, InvalidFieldsError, NotFo
 from service.flex.http import budget
 from service.intake.conversations import conversations
 from service.intake.cors import install_cors
-from service.intake.desk import WAITED, Desk
+from service.intake.desk import Desk
 from service.intake.door import REQUEST_BYTES, Door, one_of_ours, read_body
 from service.intake.payloads import parse_decision_request, parse_routing_request
 from service.intake.permits import check_cancels, check_place, own_request
 from service.intake.requests import take
 from service.intake.views import decision_view, invite_view
+from service.intake.watch import spent_s
 from service.metrics import record
 from service.model import Invite, Kind, State
 from service.reconcile.attended import with_carried
@@ -48,7 +49,8 @@ def api(desk: Desk, door: Door) -> Blueprint:
         door.admit_key(request, "decide")
         body = read_body(request, most=REQUEST_BYTES)
         wanted = parse_decision_request(request.content_type, body)
-        found = fitting_decision(desk.book, with_carried(desk.parts, wanted), explained=True)
+        with budget(desk.seconds_left(spent_s())):
+            found = fitting_decision(desk.book, with_carried(desk.parts, wanted), explained=True)
         return jsonify(decision_view(wanted.kind, found, [one.to_json() for one in found.trace]))
 
     @blue.get("/v1/invites")
@@ -68,7 +70,7 @@ def api(desk: Desk, door: Door) -> Blueprint:
     def cancel_invite(invite_id: str) -> Response:
         caller = door.admit_key(request, "invites:cancel")
         found = _existing(desk, invite_id)
-        with budget(desk.request_budget_s):
+        with budget(desk.seconds_left(spent_s())):
             check_cancels(desk, caller, found)
             cancel(desk.parts, found, now_ms=desk.parts.store.now_ms(), by=caller.id)
         log.info("request.canceled", invite=found.id, by=caller.id)
@@ -88,7 +90,7 @@ def _routing(desk: Desk, door: Door, kind: Kind, scope: str) -> Callable[[], tup
         if kind is Kind.TRANSFER:
             wanted = own_request(caller, wanted)
             check_place(desk, caller, wanted)
-        invite, status = take(desk, wanted, caller=caller, waited_s=request.environ.get(WAITED, 0.0))
+        invite, status = take(desk, wanted, caller=caller, spent_s=spent_s())
         note(invite=invite.id)
         record.request_taken(kind, invite.plan.rule, OUTCOMES[status])
         return jsonify(invite_view(invite)), status

@@ -13,6 +13,7 @@ from service.intake.payloads_errands import parse_errand_request
 from service.intake.timeline import live_view, thread_of, timeline_view
 from service.intake.transfers import transfer_view
 from service.intake.views import errand_view, told_view
+from service.intake.watch import spent_s
 from service.model import Errand, ErrandKind, ErrandState, Kind, is_sid
 from service.tracking.errand_records import is_errand_id
 from service.tracking.records import is_invite_id
@@ -38,7 +39,7 @@ def conversations(desk: Desk, door: Door) -> Blueprint:
         wanted = parse_errand_request(
             None, request.content_type, body, idempotency_header=request.headers.get("Idempotency-Key")
         )
-        errand = wake_parked(desk, wanted, named)
+        errand = wake_parked(desk, wanted, named, spent_s=spent_s())
         return jsonify(errand_view(errand)), DONE if errand.state is ErrandState.DONE else UNDER_WAY
 
     @blue.get("/v1/conversations/<sid>")
@@ -77,7 +78,7 @@ def _act(desk: Desk, door: Door, kind: ErrandKind) -> Callable[[str], tuple[Resp
         wanted = parse_errand_request(
             kind, request.content_type, body, idempotency_header=request.headers.get("Idempotency-Key")
         )
-        errand = take_errand(desk, wanted, _named(desk, sid, caller))
+        errand = take_errand(desk, wanted, _named(desk, sid, caller), spent_s=spent_s())
         return jsonify(errand_view(_unless_refused(errand))), UNDER_WAY if errand.state is ErrandState.TAKEN else DONE
 
     return answer

@@ -44,8 +44,13 @@ class Door:
             raise ForbiddenError("the X-Twilio-Signature header is missing or does not fit this request")
 
     def admit(self, request: Request, body: bytes, scope: str) -> Caller:
-        """Twilio by signature, or whom ``admit_key`` lets in: who it is. Raises as the two of them do."""
-        if request.headers.get("Authorization"):
+        """Twilio by signature, or whom ``admit_key`` lets in: who it is. Raises as the two of them do.
+
+        Twilio sends ``Authorization: Basic`` as well where the address that it was given holds a name and a password:
+        that is for the proxy in between.
+        """
+        scheme = (request.headers.get("Authorization") or "").strip().partition(" ")[0].lower()
+        if scheme and not (scheme == "basic" and request.headers.get(SIGNATURE)):
             return self.admit_key(request, scope)
         if request.headers.get(SIGNATURE):
             self.admit_signed(request, body)

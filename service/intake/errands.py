@@ -47,21 +47,22 @@ class Named:
         return Place(self.conversation_sid, self.interaction_sid, self.channel_sid)
 
 
-def take_errand(desk: Desk, wanted: ErrandRequest, named: Named) -> Errand:
+def take_errand(desk: Desk, wanted: ErrandRequest, named: Named, *, spent_s: float = 0.0) -> Errand:
     """The errand for a request, as it stands when it is done or the time is up.
 
-    Raises InvalidFieldsError, ForbiddenError (an agent who does not attend), ConflictError (same key, other body),
-    a Twilio fault that no repetition mends, or StoreUnavailableError.
+    ``spent_s``: for how long the request has been here. Raises InvalidFieldsError, ForbiddenError (an agent who does
+    not attend), ConflictError (same key, other body), a Twilio fault that no repetition mends, or
+    StoreUnavailableError.
     """
-    deadline = time.monotonic() + desk.request_budget_s
+    deadline = time.monotonic() + desk.seconds_left(spent_s)
     errand = _draft(desk, wanted, named)
     key, fingerprint = _key(wanted, errand), ask_fingerprint(replace(wanted, ask=errand.ask), named.conversation_sid)
     value = f"{errand.id}|{fingerprint}"
     for _ in range(3):
-        held = desk.parts.keys.remember(key, value, keep_s=desk.keep_s)
+        held = desk.parts.keys.remember(key, value, keep_s=desk.key_s)
         held_id, held_print = held.split("|", 1)
         earlier = desk.parts.errands.get(held_id)
-        fresh = earlier is None and desk.parts.keys.age_s(key, keep_s=desk.keep_s) < IN_HAND_S
+        fresh = earlier is None and desk.parts.keys.age_s(key, keep_s=desk.key_s) < IN_HAND_S
         if fresh and held_print == fingerprint:  # ours, or its taker died before the record, or is slow
             _check_attends(desk, errand, named, key, held)
             return _begun(desk, replace(errand, id=held_id), deadline)
@@ -70,20 +71,22 @@ def take_errand(desk: Desk, wanted: ErrandRequest, named: Named) -> Errand:
             if held_print != fingerprint:
                 raise ConflictError(f"the same key or agent has an errand with another body: {held_id}")
             return _followed(desk, earlier or errand, deadline)
-        desk.parts.keys.rebind(key, seen=held, value=value, keep_s=desk.keep_s)
+        desk.parts.keys.rebind(key, seen=held, value=value, keep_s=desk.key_s)
     raise ConflictError("this errand is being taken by somebody else; try again", retry_after_s=1)
 
 
-def wake_parked(desk: Desk, wanted: ErrandRequest, named: Named) -> Errand:
+def wake_parked(desk: Desk, wanted: ErrandRequest, named: Named, *, spent_s: float = 0.0) -> Errand:
     """The newest parked errand of a conversation, marked for waking and brought one step further.
 
-    One that is being woken already counts; to a repetition with its key, one that has been woken, too. Raises
-    ConflictError (not parked) or ForbiddenError (an agent who has not parked it).
+    One that is being woken already counts; to a repetition with its key, one that has been woken, too. ``spent_s``: for
+    how long the request has been here. Raises ConflictError (not parked) or ForbiddenError (an agent who has not parked
+    it).
     """
+    deadline = time.monotonic() + desk.seconds_left(spent_s)
     parks = [one for one in desk.parts.errands.of_anchor(named.conversation_sid) if one.kind is ErrandKind.PARK]
     resting = [one for one in parks if one.state in (ErrandState.PARKED, ErrandState.WAKING)]
-    errand = next(reversed(resting or parks), None)  # a later park may have been refused
-    if errand and wanted.idempotency_key:
+    errand = next(reversed(resting), None)  # a later park may have been refused
+    if wanted.idempotency_key:
         errand = _of_key(desk, wanted, errand, named)
     by_key = errand is not None and wanted.idempotency_key is not None and errand.outcome == "woken"
     if errand is None or not (by_key or errand.state in (ErrandState.PARKED, ErrandState.WAKING)):
@@ -94,14 +97,19 @@ def wake_parked(desk: Desk, wanted: ErrandRequest, named: Named) -> Errand:
         log.info("request.woken", errand=errand.id, by=named.caller.id)
     if errand.state is ErrandState.DONE:
         return errand
-    return _worked(desk, replace(errand, state=ErrandState.WAKING), time.monotonic() + desk.request_budget_s)
+    return _worked(desk, replace(errand, state=ErrandState.WAKING), deadline)
 
 
-def _of_key(desk: Desk, wanted: ErrandRequest, errand: Errand, named: Named) -> Errand | None:
-    """The errand that the caller's key was first used for; this one if it is new."""
+def _of_key(desk: Desk, wanted: ErrandRequest, errand: Errand | None, named: Named) -> Errand | None:
+    """The errand that the caller's key was first used for; this one if it is new. What is not parked binds no key."""
     fingerprint = ask_fingerprint(wanted, named.conversation_sid)
     key = _given_key(str(wanted.idempotency_key), named.caller.id)
-    held = desk.parts.keys.remember(key, f"{errand.id}|{fingerprint}", keep_s=desk.keep_s)
+    if errand is None:
+        held = desk.parts.keys.held(key)
+    else:
+        held = desk.parts.keys.remember(key, f"{errand.id}|{fingerprint}", keep_s=desk.key_s)
+    if held is None:
+        return None
     held_id, held_print = held.split("|", 1)
     if held_print != fingerprint:
         raise ConflictError(f"the same key has an errand with another body: {held_id}")

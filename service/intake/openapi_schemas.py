@@ -174,7 +174,10 @@ def _problem() -> Json:
         "detail": text("What is wrong, without anything of the request's values"),
     }
     problem = objects(required)
-    optional = {"errors": {"type": "array", "items": fault}, "twilio": told | {"description": "Twilio's own refusal"}}
+    optional = {
+        "errors": {"type": "array", "items": fault},
+        "twilio": told | {"description": "Twilio's own refusal, if known"},
+    }
     problem["properties"] = required | optional
     return problem | {"title": "Problem (RFC 9457)"}
 

@@ -43,7 +43,7 @@ def problem(error: RouterError) -> tuple[dict[str, object], int, dict[str, str]]
     body = _fields(TYPE_PREFIX + error.slug, error.title, error.status, detail)
     if error.errors:
         body["errors"] = [{"field": fault.field, "message": fault.message} for fault in error.errors]
-    if isinstance(error, TwilioRefusedError):
+    if isinstance(error, TwilioRefusedError) and error.twilio_status is not None:
         body["twilio"] = {"status": error.twilio_status, "code": error.code}
     return body, error.status, _headers(error)
 

@@ -1,6 +1,7 @@
 """Take one routing request: recognise a repetition, write the intent, make the invite, answer in time. No Flask."""
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -34,44 +35,50 @@ from service.tracking.store import Outcome
 log = structlog.stdlib.get_logger("service.request")
 
 MADE, SEEN_BEFORE, BEING_FINISHED = 201, 200, 202
-LONGEST_TASK_S = 15 * 86_400  # a task may wait for 14 days ("TaskRouter resource limits")
 PRINT = 32  # hexadecimal digits of a body's fingerprint that are kept with its key; once it was all 64
 IN_HAND_S = 60.0  # a key without a record is in somebody's hands for so long, and then forgotten
 LOST_AFTER_S = 15.0  # a web process that has not finished by then has died; the reconciler takes over
 _STORE_RESERVE_S = 1.0
 _WRITTEN_S = 2.0  # between key and record lie a few round trips to the store
 _POLL_S = 0.05
+_TO_MAKE = 0.4  # of a request's time is kept for the call that makes the invite
 _TO_SEND_S = _STORE_RESERVE_S + 1.0  # what is left to make the call once a closing is over
 _CLOSED_BY_S = 2.0  # so long a request waits for the end of a closing that is under way
 
 
-def take(desk: Desk, request: RoutingRequest, *, caller: Caller, waited_s: float = 0.0) -> tuple[Invite, int]:
+def take(desk: Desk, request: RoutingRequest, *, caller: Caller, spent_s: float = 0.0) -> tuple[Invite, int]:
     """The invite for a request and the HTTP status that says what was done.
 
-    ``caller`` is whose idempotency keys are meant; ``waited_s`` for how long the request has been here. Raises
+    ``caller`` is whose idempotency keys are meant; ``spent_s`` for how long the request has been here. Raises
     InvalidFieldsError, ConflictError (same key, other body), ForbiddenError (an agent who does not attend),
     TwilioRefusedError, TwilioUnavailableError (before anything was stored), ClosingError or StoreUnavailableError.
     """
-    deadline = time.monotonic() + desk.request_budget_s - waited_s
-    asked = with_carried(desk.parts, request)  # the key and the fingerprint are those of the bare request
-    decision = fitting_decision(desk.book, asked)
+    deadline = time.monotonic() + desk.request_budget_s - spent_s
+    with _reading(desk, deadline):
+        asked = with_carried(desk.parts, request)  # the key and the fingerprint are those of the bare request
+        decision = fitting_decision(desk.book, asked)
     invite = replace(_drafted(asked, decision, _named_place(desk, request)), asked_by=caller.id)
-    key, fingerprint = _key(desk, request, invite, caller.id), body_fingerprint(_canonical(request, invite))[:PRINT]
+    key, fingerprint = _key(request, _thread(invite), caller.id), _print(_canonical(request, invite))
     value = f"{invite.id}|{fingerprint}"
-    for _ in range(3):
-        met = desk.parts.keys.remember_at(key.name, value, keep_s=key.keep_s, sid=_thread(invite))
+    for turn in range(4):
+        met = desk.parts.keys.remember_at(key.name, value, keep_s=desk.key_s, sid=_thread(invite))
         held, invite = met.held, _placed(invite, met)
+        if held == value and turn == 0 and met.invites:
+            named = _held_by_channel(desk, request, invite, caller)
+            if named is not None:
+                desk.parts.keys.rebind(key.name, seen=value, value=named, keep_s=desk.key_s)
+                continue
         if held == value:
-            _check_new(desk, caller, invite, _Held(key, value))
+            _check_new(desk, caller, invite, _Held(key, value), deadline)
             known = known_again(desk.parts.store, invite.kind, _thread(invite)) if met.invites else None
             if known is not None:  # the key that has led to it is forgotten: this may be the same request
-                desk.parts.keys.rebind(key.name, seen=value, value=f"{known.id}|{fingerprint}", keep_s=key.keep_s)
+                desk.parts.keys.rebind(key.name, seen=value, value=f"{known.id}|{fingerprint}", keep_s=desk.key_s)
                 return known, SEEN_BEFORE
             return _make(desk, invite, deadline)
         held_id, held_print = held.split("|", 1)
         earlier = desk.parts.store.get(held_id)
-        same_body = held_print[:PRINT] == fingerprint
-        in_hand = earlier is None and desk.parts.keys.age_s(key.name, keep_s=key.keep_s) < IN_HAND_S
+        same_body = held_print[:PRINT] in (fingerprint, *_other_prints(request, invite))
+        in_hand = earlier is None and desk.parts.keys.age_s(key.name, keep_s=desk.key_s) < IN_HAND_S
         if in_hand and same_body and not _appears(desk, held_id):
             check_attends(desk, caller, _place(invite), request.origin)
             return _make(desk, replace(invite, id=held_id), deadline)  # its taker died before the record, or is slow
@@ -79,8 +86,13 @@ def take(desk: Desk, request: RoutingRequest, *, caller: Caller, waited_s: float
             raise ConflictError("another request for the same conversation is being made; try again", retry_after_s=2)
         if in_hand or (earlier is not None and not _over(desk, key, earlier, same_body=same_body)):
             return _repeated(desk, held_id, same_body=same_body, deadline=deadline)
-        desk.parts.keys.rebind(key.name, seen=held, value=value, keep_s=key.keep_s)
+        desk.parts.keys.rebind(key.name, seen=held, value=value, keep_s=desk.key_s)
     raise ConflictError("this request is being made by somebody else; try again", retry_after_s=1)
+
+
+def _reading(desk: Desk, deadline: float) -> AbstractContextManager[None]:
+    """Around what is read before the call is made: each read has a limit of its own, and together they add up."""
+    return budget(max(0.1, deadline - time.monotonic() - _TO_MAKE * desk.request_budget_s))
 
 
 def _appears(desk: Desk, invite_id: str) -> bool:
@@ -122,7 +134,6 @@ class _Key:
     """What makes two deliveries the same request. ``lasting``: it outlives the invite it was first used for."""
 
     name: str
-    keep_s: int
     lasting: bool
 
 
@@ -134,23 +145,50 @@ class _Held:
     value: str
 
 
-def _key(desk: Desk, request: RoutingRequest, invite: Invite, caller: str) -> _Key:
+def _key(request: RoutingRequest, thread: str, caller: str) -> _Key:
     """The caller's key, else the Studio execution, else the thread for as long as its invite is open."""
     if request.idempotency_key:
         name = "given:" + sha256(f"{caller}\n{request.idempotency_key}".encode()).hexdigest()
-        return _Key(name, desk.keep_s, lasting=True)
-    name = f"derived:{request.kind}:{request.execution_sid or '-'}:{_thread(invite)}"
-    return _Key(name, max(desk.keep_s, LONGEST_TASK_S), lasting=request.execution_sid is not None)
+        return _Key(name, lasting=True)
+    name = f"derived:{request.kind}:{request.execution_sid or '-'}:{thread}"
+    return _Key(name, lasting=request.execution_sid is not None)
 
 
-def _check_new(desk: Desk, caller: Caller, invite: Invite, held: _Held) -> None:
+def _held_by_channel(desk: Desk, request: RoutingRequest, invite: Invite, caller: Caller) -> str | None:
+    """What the same request's key holds under the channel's name: it was asked before the conversation was known."""
+    if request.idempotency_key or invite.conversation_sid is None or invite.channel_sid is None:
+        return None
+    name = _key(request, invite.channel_sid, caller.id).name
+    held = desk.parts.keys.held(name)
+    if held is None or desk.parts.store.get(held.split("|", 1)[0]) is not None:
+        return held
+    return held if desk.parts.keys.age_s(name, keep_s=desk.key_s) < IN_HAND_S else None
+
+
+def _print(request: RoutingRequest) -> str:
+    return body_fingerprint(request)[:PRINT]
+
+
+def _other_prints(request: RoutingRequest, invite: Invite) -> tuple[str, str]:
+    """The fingerprints of the same body from before the conversation, which names it now, was known."""
+    by_channel = replace(
+        request,
+        conversation_sid=None,
+        interaction_sid=invite.interaction_sid,
+        channel_sid=invite.channel_sid,
+    )
+    return _print(request), _print(by_channel)
+
+
+def _check_new(desk: Desk, caller: Caller, invite: Invite, held: _Held, deadline: float) -> None:
     """Asked only of what is new: an agent who repeats a transfer may have been let go by the first one.
 
     The key of what is refused is freed again.
     """
     try:
-        check_attends(desk, caller, _place(invite), invite.request.origin)
-        _refuse_present_worker(desk, invite)
+        with _reading(desk, deadline):
+            check_attends(desk, caller, _place(invite), invite.request.origin)
+            _refuse_present_worker(desk, invite)
     except RouterError:
         desk.parts.keys.rebind(held.key.name, seen=held.value, value=held.value, keep_s=1)
         raise
@@ -220,6 +258,9 @@ def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
                 return waiting
             try:
                 sent, made = _send(desk, invite, written, deadline)
+            except TwilioRefusedError:
+                record.request_taken(invite.kind, invite.plan.rule, "refused")
+                raise
             except StoreUnavailableError:
                 # The intent is stored; what is missing, the reconciler adds. A 503 would make the caller go elsewhere.
                 return waiting
@@ -227,9 +268,9 @@ def _make(desk: Desk, invite: Invite, deadline: float) -> tuple[Invite, int]:
         return _repeated(desk, invite.id, same_body=True, deadline=deadline)
     if made is None:
         return _without_record(invite, sent, written.now_ms)
-    if made.state is State.FAILED:
+    if made.state is State.FAILED:  # another process has made the call that was refused
         record.request_taken(invite.kind, invite.plan.rule, "refused")
-        raise TwilioRefusedError(made.reason or "refused", twilio_status=400)
+        raise TwilioRefusedError(made.reason or "refused")
     if made.state is State.REQUESTED and not written.moved:
         return _repeated(desk, invite.id, same_body=True, deadline=deadline)
     if made.state is State.REQUESTED:

@@ -12,6 +12,7 @@ import structlog
 from flask import Flask, g, request
 from werkzeug.wrappers import Response
 
+from service.intake.desk import WAITED
 from service.metrics import record
 from service.tracing import note, span
 
@@ -27,6 +28,11 @@ def install_watch(app: Flask) -> None:
     app.before_request(_begin)
     app.after_request(_end)
     app.teardown_request(_forget)
+
+
+def spent_s() -> float:
+    """For how long the request in hand has been here: it waited for a thread, and was worked on since."""
+    return float(request.environ.get(WAITED, 0.0)) + time.perf_counter() - float(g.began)
 
 
 def request_id_of(given: str | None) -> str:

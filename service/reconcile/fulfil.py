@@ -60,8 +60,8 @@ class Sent:
 def send(parts: Parts, invite: Invite, *, now_ms: int, told: bool = False, begun: bool = False) -> Sent | None:
     """Make the one call, if nobody else has begun to. Every outcome is written down; none is raised but the store's.
 
-    What was made comes back. ``told``: somebody waits for the answer and will hear of a refusal. Otherwise a refusal
-    is a lapse like another. ``begun``: the caller has written the record with this attempt begun.
+    What was made comes back. ``told``: somebody waits for the answer, and a refusal is raised too, TwilioRefusedError.
+    Otherwise it is a lapse like another. ``begun``: the caller has written the record with this attempt begun.
     """
     route = invite.route
     if route is None:  # adopted records are never requested; a record from a foreign hand could be
@@ -99,6 +99,8 @@ def _send(parts: Parts, invite: Invite, route: Route, calls: list[Kept], *, now_
         if not told:
             record.lapsed("refused")
         log.error("invite.refused", invite=invite.id, why=error.detail)
+        if told:
+            raise
     else:
         what = _history(invite, calls, "created")
         return Sent(made, confirm(parts, replace(invite, attempt=invite.attempt + 1), made, what=what))
@@ -212,7 +214,7 @@ def _create(parts: Parts, invite: Invite, route: Route) -> Made:
 
 def _create_interaction(parts: Parts, invite: Invite, route: Route) -> Made:
     if invite.conversation_sid is None:
-        raise TwilioRefusedError("neither a conversation nor a channel is known", twilio_status=400)
+        raise TwilioRefusedError("neither a conversation nor a channel is known")
     made = parts.gateway.create_interaction(
         invite.conversation_sid, invite.request.channel_type or "web", route, task_attributes(invite, route)
     )

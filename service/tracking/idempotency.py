@@ -41,6 +41,12 @@ class IdempotencyKeys:
             held, thread, invites = pipe.execute()
         return Met(str(held) if held else value, (thread[0], thread[1]) if all(thread) else None, int(invites))
 
+    def held(self, name: str) -> str | None:
+        """The value that a key holds, if it is bound."""
+        with store_faults():
+            held = self._redis.get(anchored("idem", name))
+        return str(held) if held else None
+
     def age_s(self, name: str, *, keep_s: int) -> float:
         """How many seconds ago a key was bound with ``keep_s``; infinite if it is not."""
         with store_faults():

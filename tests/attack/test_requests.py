@@ -27,6 +27,41 @@ def test_same_thread_by_other_names_is_one_request(world: World) -> None:
     assert len(live(world, conversation)) == 1, (again.status, again.json)
 
 
+def unknown_channel(world: World) -> dict[str, str]:
+    """A channel of which no event has been heard."""
+    world.control("POST", "callbacks", {"lost": True})
+    customer = world.customer(interaction=True)
+    world.control("DELETE", "callbacks")
+    return {name: str(customer[name]) for name in ("interaction_sid", "channel_sid")}
+
+
+@pytest.mark.parametrize("key", [{}, {"idempotency_key": "order-1"}], ids=["no key", "key"])
+def test_channel_asked_for_before_its_conversation_is_known_is_asked_for_once(
+    world: World, key: dict[str, str]
+) -> None:
+    """The first answer tells the conversation: the same request is known by another name from then on."""
+    body = unknown_channel(world)
+    first, again = (world.post("escalations", {**body, **key}) for _ in range(2))
+    assert (first.status, again.status, again["id"]) == (201, 200, first["id"])
+    if not key:
+        by_conversation = world.escalate(str(first["conversation_sid"]))
+        assert (by_conversation.status, by_conversation["id"]) == (200, first["id"])
+
+
+def test_other_body_of_a_channel_that_is_known_by_now_is_told(world: World) -> None:
+    body = unknown_channel(world)
+    world.post("escalations", body)
+    assert world.post("escalations", {**body, "reason": "other"}).status == 409
+
+
+def test_key_is_kept_for_as_long_as_a_task_may_wait(world: World) -> None:
+    """Until its record is forgotten, however long nobody comes."""
+    conversation = world.customer()["conversation_sid"]
+    world.escalate(conversation, idempotency_key="order-1")
+    (name,) = world.redis.scan_iter("*idem*")
+    assert world.redis.ttl(name) > 14 * 86_400
+
+
 def test_request_after_a_lapse_is_not_lost(world: World) -> None:
     conversation = world.customer()["conversation_sid"]
     first = world.escalate(conversation)

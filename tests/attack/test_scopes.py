@@ -8,7 +8,7 @@ import requests
 from service.intake.keys import EVERYTHING, SCOPES, generate_key
 from tests.conftest import sid
 from tests.flow.kept import Build
-from tests.flow.world import World
+from tests.flow.world import World, sign
 from tests.fuzz.test_doors import closed_doors
 
 INVITE, ERRAND, CHANNEL = "iv_07_" + "a" * 32, "er_07_" + "a" * 32, f"/v1/conversations/{sid('CH', 7)}"
@@ -101,6 +101,19 @@ def test_key_that_is_nearly_right_opens_nothing(build: Build) -> None:
 def test_request_is_signed_by_either_token(world: World, token: str | None, answered: int) -> None:
     body = json.dumps({"conversation_sid": "no sid"}).encode()
     assert world.studio(body, "application/json", token=token).status == answered
+
+
+def test_password_for_the_proxy_does_not_hide_a_signature(world: World) -> None:
+    """Twilio sends both where its address holds a name and a password."""
+    url = world.url + "/v1/escalations"
+    conversation = world.customer()["conversation_sid"]
+    for token, status in ((world.info["auth_token"], 201), ("another", 403)):
+        headers = {"X-Twilio-Signature": sign(f"{url}conversation_sid{conversation}", token)}
+        answer = requests.post(
+            url, data={"conversation_sid": conversation}, headers=headers, auth=("name", "password"), timeout=20
+        )
+        assert answer.status_code == status
+    assert requests.post(url, data={"conversation_sid": conversation}, auth=("a", "b"), timeout=20).status_code == 401
 
 
 def test_key_beside_a_signature_is_what_counts(world: World) -> None:

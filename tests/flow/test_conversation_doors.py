@@ -166,6 +166,27 @@ def test_wake_by_key_is_done_once(world: World) -> None:
     assert len(live_tasks(world, first)) == 1
 
 
+def test_new_key_wakes_nothing_that_is_not_parked(world: World) -> None:
+    first = served(world)
+    rests = park(world, first)
+    errand(world, "wake", first, idempotency_key="w")
+    world.turn_until_errand(rests["id"], "done")
+    assert errand(world, "wake", first, idempotency_key="another").status == 409
+
+
+def test_refused_wake_leaves_its_key_free(world: World) -> None:
+    first = served(world)
+    transfer(world, first, to={"worker": "bob"}, mode="warm")
+    assert park(world, first).status == 409
+    assert errand(world, "wake", first, idempotency_key="w").status == 409
+    world.agent("bob", "accept")
+    leave(world, first, "bob")
+    world.turn()
+    assert park(world, first).status < 300
+    woken = errand(world, "wake", first, idempotency_key="w")
+    assert woken.status == 202, woken.json
+
+
 def test_ended_conversation_says_so(world: World) -> None:
     first = served(world)
     answer = errand(world, "end", first)

@@ -136,6 +136,14 @@ def test_refusal_is_told_and_frees_the_key(world: World) -> None:
     assert (refused.status, refused["type"], again.status) == (422, "/problems/twilio-refused", 201)
 
 
+def test_refusal_is_told_as_twilio_has_said_it(world: World) -> None:
+    conversation = world.customer()["conversation_sid"]
+    told = {"code": 20404, "message": "no", "status": 404, "more_info": "https://www.twilio.com/docs/errors/20404"}
+    world.fault("POST /v1/Interactions", status=404, body=told, when="before", times=1)
+    refused = world.escalate(conversation)
+    assert (refused.status, refused["twilio"]) == (422, {"status": 404, "code": 20404})
+
+
 def test_flex_sids_of_old_task_are_stripped(world: World) -> None:
     world.control("POST", "switches", {"caller_flex_sids": "kept"})
     conversation = world.customer()["conversation_sid"]

@@ -1,6 +1,7 @@
 """Rules that look at the world: queues as they are, the agent who knows the customer, the steps of a ladder."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,11 @@ rules:
     route: {worker: {fact: last_worker.sid}, timeout: 20s}
   - name: crowded
     when: request.reason == "crowded" AND queues["support"].waiting > 0
+    route: {workflow: callbacks}
+  - name: many
+    when: >-
+      request.reason == "many" AND (queues["support"].waiting > 999 OR queues["billing"].waiting > 999
+      OR queues["tier2-billing"].waiting > 999)
     route: {workflow: callbacks}
   - name: ladder
     when: request.reason == "ladder"
@@ -47,6 +53,25 @@ def world(embedded: EmbeddedStore, client: "redis.Redis", tmp_path: Path) -> Ite
 
 def statistics(world: World) -> int:
     return len(world.calls("RealTimeStatistics"))
+
+
+def test_many_slow_readings_cost_no_more_than_the_request_has(
+    embedded: EmbeddedStore, client: "redis.Redis", tmp_path: Path
+) -> None:
+    """Each has a limit of its own, 1.5 s; three of them are more than the request's time."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES)
+    world = World(embedded.url, str(path), REQUEST_BUDGET_S="3")
+    try:
+        customer = world.customer()["conversation_sid"]
+        world.fault("GET *RealTimeStatistics*", delay_s=9)
+        began = time.monotonic()
+        answer = world.escalate(customer, reason="many")
+        took = time.monotonic() - began
+    finally:
+        world.close()
+    assert (answer.status, answer["rule"]) == (201, "default")
+    assert took < 3.3, f"budget 3 s, answered after {took:.1f} s"
 
 
 def escalated(world: World, reason: str | None = None, **more: object) -> Answer:

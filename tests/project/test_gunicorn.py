@@ -8,8 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.config import Config
+
+from service.settings import Settings
 
 Load = Callable[..., Config]
 
@@ -71,6 +74,14 @@ def test_address_comes_from_environment(load: Load, environ: dict[str, str], add
 
 def test_workers_come_from_environment(load: Load) -> None:
     assert load(WEB_CONCURRENCY="3").workers == 3
+
+
+def test_workers_fit_into_the_container(load: Load, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine with many cores; a worker has its threads for requests, and five of its own."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    service = yaml.safe_load((repository / "docker-compose.yml").read_text())["services"]["web"]
+    threads = int(Settings.model_fields["web_threads"].default) + 5
+    assert load().workers * threads < service["pids_limit"]
 
 
 def test_log_level_of_parts_is_not_gunicorns(load: Load) -> None:
