@@ -103,7 +103,8 @@ def _participants(routes: Blueprint, world: World) -> None:
         participant = participant_on(channel, participant_sid)
         status = required("Status")
         if status == "closed":
-            close_participant(world, channel, participant)
+            wakes = bool(world.conversations[channel.conversation_sid].webhooks)  # who parks hangs one in before
+            close_participant(world, channel, participant, on_purpose=wakes)
         elif status == "wrapup":
             wrap_participant(world, participant)
         else:

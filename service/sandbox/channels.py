@@ -74,12 +74,19 @@ def fail_channel(world: World, channel: Channel) -> None:
 
 
 def note_closing(world: World, channel: Channel) -> None:
-    """The API closes a channel: remember it if an agent sits on it, for the judge."""
+    """The API closes a channel: remember it if an agent sits on it, or has pressed accept, for the judge."""
     agents = [one for one in agents_on(channel) if _serves(world, one.routing)]
-    if agents:
-        workers = ",".join(one.routing["worker_sid"] for one in agents if one.routing)
-        note = {"conversation_sid": channel.conversation_sid, "channel_sid": channel.sid, "worker_sids": workers}
+    workers = [one.routing["worker_sid"] for one in agents if one.routing] + _on_hold(world, channel)
+    if agents or workers:
+        sids = ",".join(workers)
+        note = {"conversation_sid": channel.conversation_sid, "channel_sid": channel.sid, "worker_sids": sids}
         world.closed_under_agent.append(note)
+
+
+def _on_hold(world: World, channel: Channel) -> list[str]:
+    """The workers whose accept is being set up: nothing is to be closed then (Twilio support 42786996187419)."""
+    names = [name for task in world.tasks_of(channel) for name in world.reservations_of_task[task.sid]]
+    return [world.reservations[name].worker_sid for name in names if world.reservations[name].on_hold]
 
 
 def _serves(world: World, routing: dict[str, str] | None) -> bool:

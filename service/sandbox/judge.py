@@ -2,6 +2,7 @@
 
 What it holds to be left on purpose, and so not orphaned: channels that are inactive or paused; channels whose last task
 was completed because its agent left or parked; and those that came through Flex before anybody asked for an invite.
+Whoever is taken off by the API has not parked, unless a webhook waits for the customer's next message.
 
 Unheard are those of them, but not the paused ones (an agent keeps these), whose customer has written since the last
 task ended, a minute ago or longer, and for whom nobody has been asked: no live task, then or now. A list of its own,

@@ -63,11 +63,14 @@ def participant_on(channel: Channel, sid: str) -> Participant:
     raise not_found(f"/Interactions/{channel.interaction_sid}/Channels/{channel.sid}/Participants/{sid}")
 
 
-def close_participant(world: World, channel: Channel, participant: Participant) -> None:
-    """Status=closed: the agent's task is completed and the agent leaves; channel and conversation stay as they are."""
+def close_participant(world: World, channel: Channel, participant: Participant, *, on_purpose: bool = True) -> None:
+    """Status=closed: the agent's task is completed and the agent leaves; channel and conversation stay as they are.
+
+    ``on_purpose``: for the judge, the conversation is left open by that.
+    """
     task = seat_task(world, participant)
     if task is not None and task.status in ("assigned", "wrapping"):
-        task.left = True
+        task.left = on_purpose
         complete(world, task)
     stand_up(world, channel, participant)
 

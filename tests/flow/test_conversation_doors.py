@@ -187,6 +187,15 @@ def test_refused_wake_leaves_its_key_free(world: World) -> None:
     assert woken.status == 202, woken.json
 
 
+def test_judge_sees_whom_the_api_has_left_alone(world: World) -> None:
+    """Nobody has parked: no webhook waits for the customer's next message."""
+    first = served(world)
+    gateway, channel = world.reconciler.parts.gateway, (str(first["interaction_sid"]), str(first["channel_sid"]))
+    (alice,) = (one for one in gateway.participants(*channel) if one.type == "agent")
+    gateway.close_participant(*channel, alice.sid)
+    assert world.judge()["orphaned"] == [first["conversation_sid"]]
+
+
 def test_ended_conversation_says_so(world: World) -> None:
     first = served(world)
     answer = errand(world, "end", first)

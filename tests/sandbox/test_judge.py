@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.sandbox.acts import customer_writes
+from service.sandbox.acts import act, customer_writes
 from service.sandbox.channels import note_closing, update_channel
 from service.sandbox.conversations import add_message, end_conversation
 from service.sandbox.judge import verdict
@@ -23,6 +23,7 @@ from tests.sandbox.scenes import (
     routing,
     standing_world,
     waiting_task,
+    worker,
 )
 
 Scene = Callable[[World], Conversation]
@@ -111,6 +112,16 @@ def conversation_closed_only(world: World) -> Conversation:
     return conversation
 
 
+def let_go_before_the_newcomer(world: World) -> Conversation:
+    """By the API, and the task of who was asked in the old agent's place had ended by then: nobody has parked."""
+    conversation = served(world)
+    channel = world.channels[conversation.channel_sids[0]]
+    invite(world, channel, routing(world, timeout=60))
+    pass_time(world, 60)
+    close_participant(world, channel, agents_on(channel)[0], on_purpose=False)
+    return conversation
+
+
 def second_interaction_waits(world: World) -> Conversation:
     conversation = unanswered(world)
     escalate(world, conversation)
@@ -118,7 +129,8 @@ def second_interaction_waits(world: World) -> Conversation:
 
 
 @pytest.mark.parametrize(
-    "scene", [unanswered, deleted, completed_by_api, channel_closed_only, dead_invite_after_leaving]
+    "scene",
+    [unanswered, deleted, completed_by_api, channel_closed_only, dead_invite_after_leaving, let_go_before_the_newcomer],
 )
 def test_unattended_conversation_is_orphaned(scene: Scene) -> None:
     world = standing_world()
@@ -193,6 +205,15 @@ def test_api_close_without_an_agent_is_fine(scene: Scene) -> None:
     conversation = scene(world)
     update_channel(world, world.channels[conversation.channel_sids[0]], "closed", {"status": "closed"})
     assert verdict(world)["closed_under_agent"] == []
+
+
+def test_closing_while_an_accept_is_set_up_is_seen() -> None:
+    world = standing_world()
+    task = waiting_task(world)
+    with world.turn():
+        act(world, worker(world, "alice"), "accept", None, on_hold_s=60)
+        update_channel(world, channel_of(world, task), "closed", {"status": "closed"})
+    assert verdict(world)["closed_under_agent"] == [conversation_of(world, task).sid]
 
 
 def test_agent_who_hung_up_is_not_closed_under() -> None:
