@@ -150,10 +150,26 @@ def adopt_task(store: Store, task_sid: str, attributes: Mapping[str, object], pa
     record = store.get(str(ours)) if is_invite_id(ours) else None
     if is_invite_id(ours) and record is None:  # the store has forgotten it: under its own id, as an event would
         _adopt(store, str(ours), task_sid, attributes, thread, pace)
-    elif record is None or record.task_sid != task_sid:
+    elif record is None or not _is_of(store, record, task_sid, thread, pace):
         invite_id = adopted_id(thread.conversation_sid, thread.channel_sid, task_sid)
         _adopt(store, invite_id, task_sid, _without_ours(attributes), thread, pace)
     return True
+
+
+def _is_of(store: Store, record: Invite, task_sid: str, thread: Thread, pace: Pace) -> bool:
+    """True if the record follows the task: one whose create has not been answered yet does from now on."""
+    if record.state is not State.REQUESTED or record.task_sid is not None:
+        return record.task_sid == task_sid
+    change = Change(
+        due=pace.due_after("created", record.kind),
+        guard=(_GUARD, task_sid),
+        fields={"task_sid": task_sid, "trouble": ""} | _thread_fields(thread),
+        what="created",
+    )
+    outcome = store.take(step_of(record.id, "created", change))
+    if outcome.moved:
+        store.remember((record.id, task_sid, thread))
+    return outcome.word != "guarded"  # meanwhile it may have come to follow another
 
 
 def _adopt(

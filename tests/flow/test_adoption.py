@@ -1,6 +1,7 @@
 """Tasks that others make are followed on their own, whatever attributes they carry."""
 
-from service.model import Route
+from service.model import Route, State
+from service.reconcile.observe import observe
 from service.tracking.arrival import adopt_task
 from tests.flow.world import World
 
@@ -64,3 +65,22 @@ def test_look_brings_a_forgotten_record_back_under_its_id(world: World) -> None:
     world.catch_up()
     found = parts.store.of_anchor(invite["conversation_sid"])
     assert [one.id for one in found] == [invite["id"]]
+
+
+def test_task_of_a_request_without_an_answer_is_no_other(world: World) -> None:
+    """Its answer and its events are lost; the look at a lapsed invite of the same channel is the first to see it."""
+    conversation = str(world.customer()["conversation_sid"])
+    first, parts = world.escalate(conversation), world.reconciler.parts
+    parts.taskrouter.cancel_task(str(first["task_sid"]), "x")
+    world.await_state(first["id"], "lapsed")
+    world.control("POST", "callbacks", {"lost": True})
+    world.fault("POST */Invites", reset=True, when="after", times=1)
+    asked = world.escalate(conversation, attributes={"topic": "leave"})
+    assert asked["state"] == "requested"
+    lapsed = parts.store.get(str(first["id"]))
+    assert lapsed is not None
+    assert observe(parts, lapsed).live_tasks
+    world.turn_until(asked["id"], "pending")
+    found = parts.store.of_anchor(conversation)
+    assert {one.id for one in found} == {first["id"], asked["id"]}
+    assert [one.plan.rule for one in found if one.state is State.PENDING] == ["leave-open"]
