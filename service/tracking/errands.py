@@ -49,7 +49,8 @@ class Errands:
                 pipe.sadd(name, errand.id)
                 pipe.expire(name, FOUND_FOR_S)
             pipe.execute()
-        keys = [f"er:{errand.id}", "errands", f"line:{errand.channel_sid}"]
+        record = f"er:{errand.id}"
+        keys = [record, record, f"line:{errand.channel_sid}"]  # nobody lists them all
         said = self._scripts.create(errand.id, keys, due_in_s=due_in_s, fields=errand_fields(errand))
         return _outcome(said)
 

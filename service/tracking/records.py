@@ -5,10 +5,9 @@ Key map (``NN`` is one of 64 partitions, and the hash tag that keeps a conversat
     flex:{NN}:inv:<id>     hash    the record
     flex:{NN}:due          zset    id → due time (epoch ms by Redis' clock); every record with something left to do
     flex:{NN}:open         zset    id → rank of its state * 1e13 + created at: what is due some time, by age
-    flex:{NN}:all          zset    id → created at
+    flex:{NN}:all          zset    id → created at, for 30 days
     flex:{NN}:hits         hash    how often each rule has decided, and when last
     flex:{NN}:er:<id>      hash    an errand, in the partition of its channel SID
-    flex:{NN}:errands      zset    id → created at
     flex:{NN}:line:<UO>    list    ids of a channel's errands that wait for their turn
     flex:{NN}:ers:<CH|UO>  set     ids of the errands of one conversation or channel, in the partition of that SID
     flex:{NN}:of:<CH|UO>   set     ids of one conversation, or of a channel whose conversation was not known; in the

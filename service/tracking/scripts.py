@@ -15,6 +15,7 @@ from service.tracking.together import Call, Plain, together
 
 EVENT_KEPT_S = 25 * 3600  # longer than the catch-up ever looks back
 LINE_KEPT_S = 86_400
+LISTED_S = 30 * 86_400  # longer than a task waits (14 days), is attended, and its record kept after that
 
 # Stored as they are: a state keeps its number for good.
 RANKS = {str(state): rank for rank, state in [*enumerate(State, 1), *enumerate(ErrandState, 51)]}
@@ -83,7 +84,8 @@ class Scripts:
         unless: str = "",
         links: Sequence[Call | Plain] = (),
     ) -> Said:
-        """Write a new record. ``names``: of the record, of the list of all, and of the line it joins if any.
+        """Write a new record. ``names``: of the record, of the list of all (the record's again if it is in none), and
+        of the line it joins if any.
 
         ``rule``: whose hit it is, if it is one. ``unless``: the name of a key; while it is there, nothing is written.
         The ``links`` go before it, in the same round trip: they are harmless without a record.
@@ -94,7 +96,8 @@ class Scripts:
         keys = [key(partition, name) for name in (record, "due", everything, "open", hits, unless or record, *line)]
         rank = RANKS[fields["state"]]
         pairs = [part for pair in fields.items() for part in pair]
-        arguments: list[str | int] = [record_id, milliseconds(due_in_s), rank, LINE_KEPT_S * 1000, rule, *pairs]
+        delay, line_ms, listed_ms = milliseconds(due_in_s), milliseconds(LINE_KEPT_S), milliseconds(LISTED_S)
+        arguments: list[str | int] = [record_id, delay, rank, line_ms, listed_ms, rule, *pairs]
         with store_faults():
             if not links:
                 return said(self._create(keys=keys, args=arguments))

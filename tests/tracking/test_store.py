@@ -25,6 +25,7 @@ from service.model import (
 )
 from service.tracking.connection import connect
 from service.tracking.records import PARTITIONS, is_invite_id, key, new_invite_id, partition_of, partition_of_id
+from service.tracking.scripts import LISTED_S
 from service.tracking.store import KEEP, NONE, Filters, Store
 from tests.conftest import sid
 
@@ -228,6 +229,17 @@ def test_task_leads_to_invite(store: Store) -> None:
     store.link_task(sid("WT", 1), "iv_00_x")
     assert store.id_of_task(sid("WT", 1)) == "iv_00_x"
     assert store.id_of_task(sid("WT", 2)) is None
+
+
+def test_list_keeps_ids_for_its_time_only(store: Store, client: "redis.Redis") -> None:
+    """Records expire by themselves; their ids in the list would not."""
+    listed, now_ms = key(partition_of(CH), "all"), store.now_ms()
+    young = now_ms - LISTED_S * 1000 + 60_000
+    client.zadd(listed, {"young": young} | {f"old-{number}": number for number in range(12)})
+    made = [draft(), draft()]
+    for invite in made:
+        store.create(invite, due_in_s=60)
+    assert set(client.zrange(listed, 0, -1)) == {"young", *(one.id for one in made)}
 
 
 def test_listing_is_newest_first_over_partitions(store: Store) -> None:
