@@ -10,6 +10,7 @@ from service.reconcile.parts import Parts
 
 log = structlog.stdlib.get_logger("service.invite")
 
+NO_SUCCESSOR = ("successor", "")  # a guard: once a successor is named it may ring, whatever becomes of this one
 _REASON = "canceled by the application that asked for it"
 
 
@@ -18,8 +19,8 @@ def cancel(parts: Parts, invite: Invite, *, now_ms: int, by: str = "router") -> 
 
     Twilio advises against ending an interaction's task through the Task API ("Best Practices") but offers nothing
     else for an invite that is still pending while an agent is on the channel; its own template does the same.
-    ``by`` is who asked, for the history. Raises ConflictError if an agent has accepted, the invite has ended, or its
-    creation is still in doubt.
+    ``by`` is who asked, for the history. Raises ConflictError if an agent has accepted, the invite has ended, its
+    creation is still in doubt, or its next step has begun.
     """
     if invite.state is State.CANCELED:
         return
@@ -43,11 +44,15 @@ def cancel(parts: Parts, invite: Invite, *, now_ms: int, by: str = "router") -> 
     except (ConflictError, TwilioRefusedError, TwilioUnavailableError):  # surely not done: a lapse will be a lapse
         parts.store.touch(invite.id, invite.state, fields={"cancel_wanted": "0"})
         raise
-    guard = ("attempt", str(invite.attempt))  # a create that began in between wins
+    # a create that began in between wins, and so does a next step
+    guard = ("attempt", str(invite.attempt)) if invite.state is State.REQUESTED else NO_SUCCESSOR
     fields = {"reason": "canceled by request", "ended_at_ms": str(ended_ms or now_ms)}
     outcome = parts.store.move(
         invite.id, "canceled", due=parts.pace.grace_s, guard=guard, fields=fields, what=f"canceled by {by}"
     )
+    if outcome.word == "guarded" and guard == NO_SUCCESSOR:
+        now = parts.store.get(invite.id) or invite
+        raise ConflictError(f"the invite's next step is being made: cancel that one, {now.successor}")
     if not outcome.moved and outcome.state is not State.CANCELED:
         raise ConflictError(f"the invite is {outcome.state}; somebody was faster")
     log.info("invite.canceled", invite=invite.id, task=invite.task_sid)

@@ -5,6 +5,7 @@ import structlog
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
 from service.metrics import record
 from service.model import Invite, State
+from service.reconcile.cancel import NO_SUCCESSOR
 from service.reconcile.closing import close_conversation
 from service.reconcile.observe import has_step, objection, observe, others_of
 from service.reconcile.parts import Parts
@@ -24,8 +25,9 @@ _CLOSES = (Act.CLOSE, Act.CLOSE_CONVERSATION)
 def judge_channel(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) -> None:
     """Handle a due record that is lapsed, or that failed or was canceled and has left its channel unjudged."""
     if invite.cancel_wanted and invite.state is State.LAPSED:
-        parts.store.move(invite.id, "canceled", due=0, fields={"reason": "canceled by request"})
-        return
+        fields = {"reason": "canceled by request"}
+        if parts.store.move(invite.id, "canceled", due=0, guard=NO_SUCCESSOR, fields=fields).word != "guarded":
+            return
     step = book.next_step(invite, invite.step + 1, now_ms=now_ms) if has_step(invite) else None
     if invite.interaction_sid is None or invite.channel_sid is None:
         _without_channel(parts, invite, step)

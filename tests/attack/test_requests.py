@@ -3,11 +3,17 @@
 import json
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+import redis
 
 from service.flex.gateway import parse_attributes
-from service.model import Route
+from service.model import Invite, Route, State
+from service.reconcile.lapse import judge_channel
+from service.tracking.records import next_invite_id
+from service.tracking.store import Store
 from tests.conftest import sid
 from tests.flow.kept import Build
 from tests.flow.world import World
@@ -126,6 +132,56 @@ def test_cancel_with_lost_answer_can_be_repeated(world: World) -> None:
     again = world.post(f"invites/{first['id']}/cancel", {})
     world.turn()
     assert (again.status, live(world, conversation)) == (200, [])
+
+
+class Between(Store):
+    """The store of a process that takes a next step; something happens just before or after that is written."""
+
+    def __init__(self, client: "redis.Redis", happens: Callable[[], object], *, first: bool) -> None:
+        super().__init__(client, keep_s=600)
+        self._happens, self._first = happens, first
+
+    def create(self, *args, **more):  # type: ignore[no-untyped-def]
+        if self._first:
+            self._happens()
+        made = super().create(*args, **more)
+        if not self._first:
+            self._happens()
+        return made
+
+
+def lapsed_ladder(world: World) -> Invite:
+    invite = world.escalate(world.customer()["conversation_sid"], attributes={"topic": "ladder"})
+    world.advance(65)
+    world.await_state(invite["id"], "lapsed")
+    found = world.reconciler.parts.store.get(str(invite["id"]))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["named", "written"])
+def test_cancel_is_no_success_while_the_next_step_is_made(world: World, first: bool) -> None:
+    invite, parts = lapsed_ladder(world), world.reconciler.parts
+    told = []
+    between = Between(world.redis, lambda: told.append(world.post(f"invites/{invite.id}/cancel", {})), first=first)
+    judge_channel(replace(parts, store=between), world.reconciler.book, invite, now_ms=parts.store.now_ms())
+    world.turn()
+    heir = world.invite(invite.id)["successor"]
+    assert ([one.status for one in told], len(live(world, str(invite.conversation_sid)))) == ([409], 1)
+    assert str(heir) in str(told[0]["detail"])
+    assert world.post(f"invites/{heir}/cancel", {}).status == 200
+    world.turn()
+    assert live(world, str(invite.conversation_sid)) == []
+
+
+def test_wish_that_came_too_late_does_not_end_the_next_step(world: World) -> None:
+    """Two processes died: that of the step when it had named its successor, that of the cancel after its wish."""
+    invite, parts = lapsed_ladder(world), world.reconciler.parts
+    fields = {"cancel_wanted": "1", "successor": next_invite_id(invite.id)}
+    parts.store.touch(invite.id, State.LAPSED, due=0, fields=fields)
+    world.turn()
+    assert world.invite(invite.id)["state"] == "superseded"
+    assert world.invite(fields["successor"])["state"] == "pending"
 
 
 def test_cancel_respects_leave(world: World) -> None:
