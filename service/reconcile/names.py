@@ -38,9 +38,9 @@ class Names:
 
     def fresh(self) -> Directory:
         """The names, read again after a minute. Raises TwilioUnavailableError while none are known."""
-        wait_s = -1 if self.known else FIRST_WAIT_S
+        known = self.known  # seen once: another thread may just be taking them
         old = time.monotonic() - self._read_at > NAMES_EVERY_S
-        if old and self._turn.acquire(blocking=self.known is None, timeout=wait_s):
+        if old and self._turn.acquire(blocking=known is None, timeout=FIRST_WAIT_S if known is None else -1):
             try:
                 if time.monotonic() - self._read_at > NAMES_EVERY_S:
                     self._read()
