@@ -46,8 +46,7 @@ class Arrival:
 
 def take_event(store: Store, event: TaskEvent, pace: Pace) -> Arrival:
     """Record one event. Raises StoreUnavailableError; then nothing was recorded and the event may be given again."""
-    signal = EVENT_SIGNALS.get(event.type)
-    if signal is None or event.task_sid is None:
+    if event.type not in EVENT_SIGNALS or event.task_sid is None:
         return Arrival(IRRELEVANT)
     thread = Thread.of(event.attributes)
     invite_id, outcome = _first_try(store, event, event.task_sid, thread, pace)
@@ -59,7 +58,7 @@ def take_event(store: Store, event: TaskEvent, pace: Pace) -> Arrival:
         invite_id = adopted_id(thread.conversation_sid, thread.channel_sid, event.task_sid or "")
         outcome = store.take(_step(invite_id, event, thread, pace))
     if outcome.word == "missing":
-        if thread is None or signal == "completed":
+        if thread is None:
             return Arrival(FOREIGN)
         _adopt(store, invite_id, event.task_sid or "", event.attributes, thread, pace)
         outcome = store.take(_step(invite_id, event, thread, pace))

@@ -2,7 +2,7 @@
 
 from service.model import Route, State
 from service.reconcile.observe import observe
-from service.tracking.arrival import adopt_task
+from service.tracking.arrival import adopt_task, take_event
 from tests.flow.world import World
 
 
@@ -84,3 +84,22 @@ def test_task_of_a_request_without_an_answer_is_no_other(world: World) -> None:
     found = parts.store.of_anchor(conversation)
     assert {one.id for one in found} == {first["id"], asked["id"]}
     assert [one.plan.rule for one in found if one.state is State.PENDING] == ["leave-open"]
+
+
+def test_end_of_a_forgotten_task_is_remembered(world: World) -> None:
+    """The store is emptied, and of a long task only the end lies within the day that is read again: who left, did so
+    on purpose."""
+    invite, parts = escalated(world), world.reconciler.parts
+    world.agent("alice", "accept", task_sid=invite["task_sid"])
+    world.await_state(invite["id"], "accepted")
+    other = world.escalate(invite["conversation_sid"], idempotency_key="b")
+    world.control("POST", "callbacks", {"lost": True})
+    parts.taskrouter.cancel_task(str(other["task_sid"]), "x")
+    world.agent("alice", "drop", task_sid=invite["task_sid"])
+    world.redis.flushall()
+    for word in ("task.completed", "task.canceled"):
+        for event in parts.taskrouter.events(event_type=word, minutes=60):
+            take_event(parts.store, event, parts.pace)
+    assert world.invite(invite["id"])["state"] == "completed"
+    world.turn_until(other["id"], "released", "closed")
+    assert world.conversation(invite["conversation_sid"])["state"] == "active"

@@ -30,7 +30,7 @@ def after_event(event_type: str, before: str | None, *, about_flex: bool) -> str
         return before
     target = LEADS_TO[event_type]
     if before is None:
-        if not about_flex or target == "completed":
+        if not about_flex:
             return None
         before = "pending"
     if before == "lapsed":  # what becomes of it is for a look to say, no event
