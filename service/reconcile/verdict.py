@@ -98,6 +98,8 @@ def _held(look: ChannelLook, *, steps_left: bool) -> Verdict | None:
         return None
     if steps_left:
         return Verdict(Act.NEXT_STEP, "the rule has another step, and the agent who asked waits with the customer")
+    if not look.live_tasks:  # whoever has none keeps the customer too, but no event will tell of their leaving
+        return None
     return Verdict(Act.RELEASE, "the agent who asked keeps the customer")
 
 

@@ -163,6 +163,33 @@ def test_leaving_supervisor_leaves_no_orphan(world: World, kind: str) -> None:
     assert world.judge()["orphaned"] == []
 
 
+def test_supervisor_whom_nobody_relieves_leaves_no_orphan(world: World) -> None:
+    """Without a task: that the transfer came to nothing is the last that any event tells of them."""
+    conversation = world.customer()["conversation_sid"]
+    first = world.escalate(conversation)
+    world.agent("alice", "accept")
+    world.await_state(first["id"], "accepted")
+    channel = f"{world.sandbox.base_url}/v1/Interactions/{first['interaction_sid']}/Channels/{first['channel_sid']}"
+    people = f"{channel}/Participants"
+    login = (world.info["account_sid"], world.info["auth_token"])
+    boss = requests.post(people, {"Type": "supervisor", "MediaProperties": "{}"}, auth=login, timeout=5).json()["sid"]
+    asked = {"from": {"participant_sid": boss}, "to": {"queue": "billing"}}
+    moved = world.transfer(conversation_sid=conversation, **asked)
+    assert moved.status == 201, moved.json
+    world.agent("alice", "drop")
+    world.await_state(first["id"], "completed")
+    world.advance(DAY_S)
+    world.await_state(moved["id"], "lapsed")
+    world.turn()
+    assert world.conversation(conversation)["state"] == "active"
+    assert requests.post(f"{people}/{boss}", {"Status": "closed"}, auth=login, timeout=5).ok
+    due_now(world, moved["id"]) if world.invite(moved["id"])["state"] == "lapsed" else None
+    world.turn()
+    world.catch_up()
+    world.turn()
+    assert world.judge()["orphaned"] == []
+
+
 def test_long_history_does_not_stop_the_judge(world: World) -> None:
     customer = world.customer(interaction=True)
     route = Route(world.info["workflows"]["everyone"], "everyone")

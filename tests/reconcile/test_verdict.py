@@ -38,6 +38,7 @@ def act(look: ChannelLook, *, steps_left: bool = False, on_lapse: str = "close")
         (replace(ALONE, other_invites=1), Act.RELEASE),
         (replace(ALONE, parked=True), Act.RELEASE),
         (replace(ALONE, people=("agent",), live_tasks=(sid("WT", 2),), held_by_asker=True), Act.RELEASE),
+        (replace(ALONE, people=("supervisor",), held_by_asker=True), Act.LOOK_AGAIN),
         (ChannelLook("closed", "closed"), Act.SETTLE),
         (ChannelLook(None, None), Act.SETTLE),
         (ChannelLook(None, "closed"), Act.SETTLE),
@@ -63,6 +64,10 @@ def test_further_step_waits_for_nobody_served() -> None:
 def test_transfer_goes_on_while_the_asker_stays() -> None:
     look = replace(ALONE, people=("agent",), live_tasks=(sid("WT", 2),), held_by_asker=True)
     assert act(look, steps_left=True) is Act.NEXT_STEP
+
+
+def test_transfer_goes_on_while_a_supervisor_without_a_task_stays() -> None:
+    assert act(replace(ALONE, people=("supervisor",), held_by_asker=True), steps_left=True) is Act.NEXT_STEP
 
 
 def test_parked_conversation_still_tries_the_next_step() -> None:
