@@ -10,7 +10,8 @@ from service.model import ErrandState
 from service.reconcile.errands.work import work_errand
 from service.tracking.errands import Errands
 from tests.attack.lies import invite_of_others, lie, people_now
-from tests.flow.acts import agents, errand, leave, live_tasks, remove, served, state
+from tests.flow.acts import agents, errand, leave, live_tasks, remove, served, state, transfer
+from tests.flow.test_closing import held_up
 from tests.flow.world import Answer, World
 
 
@@ -105,3 +106,43 @@ def test_removed_worker_leaves_no_second_seat(world: World) -> None:
     remove(world, first, "alice")
     world.turn()
     assert agents(world, first) == ["bob"]
+
+
+def test_agent_whose_task_is_not_shown_is_not_hung_up_on(world: World) -> None:
+    first = served(world, "bob")
+    bobs = next(sid for sid in live_tasks(world, first) if sid != first["task_sid"])
+    world.fault(f"GET */Tasks/{bobs}", status=404, times=2)
+    gone = remove(world, first, "alice", last="end")
+    assert (gone["outcome"], state(world, first), agents(world, first)) == ("removed", "active", ["bob"])
+
+
+def test_agent_who_accepts_while_the_last_one_is_removed_stays(world: World) -> None:
+    """He has come after the list of agents was read; and no event has told of it yet."""
+    first = served(world)
+    moved = transfer(world, first, to={"worker": "bob"}, mode="warm")
+    world.control("POST", "callbacks", {"lost": True})
+    looks = held_up(world, f"GET */Tasks/{first['task_sid']}", 0.6)
+    leaving = threading.Thread(target=lambda: remove(world, first, "alice", last="end"))
+    leaving.start()
+    looks()
+    world.agent("bob", "accept", task_sid=str(moved["task_sid"]))
+    leaving.join()
+    world.turn()
+    assert (state(world, first), agents(world, first)) == ("active", ["bob"])
+
+
+def test_agent_who_accepts_while_his_invite_is_called_off_stays(world: World) -> None:
+    """His task was not shown when it was asked whether anybody may still come."""
+    first = served(world)
+    moved = transfer(world, first, to={"worker": "bob"}, mode="warm")
+    world.control("POST", "callbacks", {"lost": True})
+    world.fault(f"GET */Tasks/{moved['task_sid']}", status=404, times=1)
+    calls_off = held_up(world, f"POST */Tasks/{moved['task_sid']}", 0.6)
+    answers: list[Answer] = []
+    leaving = threading.Thread(target=lambda: answers.append(remove(world, first, "alice", last="end")))
+    leaving.start()
+    calls_off()
+    world.agent("bob", "accept", task_sid=str(moved["task_sid"]))
+    leaving.join()
+    world.turn_until_errand(answers[0]["id"], "done")
+    assert (state(world, first), agents(world, first)) == ("active", ["bob"])

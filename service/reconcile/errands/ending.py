@@ -1,6 +1,6 @@
 """A conversation is ended on request: invites in flight first, then the channel, then whatever that has left open."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from service.errors import ConflictError, TwilioRefusedError
 from service.model import Errand, ErrandState, Invite, State
@@ -15,11 +15,20 @@ _IN_FLIGHT_S = 2.0
 _OPEN = (State.REQUESTED, State.PENDING, State.LAPSED)
 
 
-def end(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int, known: Iterable[Invite] | None = None) -> None:
+def end(
+    parts: Parts,
+    book: Rulebook,
+    errand: Errand,
+    *,
+    now_ms: int,
+    known: Iterable[Invite] | None = None,
+    alone: Callable[[], bool] = lambda: True,
+) -> None:
     """Carry out ``end``: closes whoever attends, because whoever asks has decided so. Raises Twilio faults and
     ClosingError.
 
     ``known``: it ends because nobody but these was there or asked for; if another one is by now, it is looked at anew.
+    So it is if ``alone``, asked last of all, says no: one of these has been accepted meanwhile.
 
     An invite whose creation is in doubt is waited for: closing the channel under it would break the task that it may
     yet bring ("Ending while an invite is in flight", flex-project-template issue 674).
@@ -30,16 +39,19 @@ def end(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int, known: Ite
             parts.errands.touch(errand.id, ErrandState.TAKEN, due=_IN_FLIGHT_S)
             return
         mark.kept = True  # whoever asked now would be called off in the next round
-        mark.kept = not _end(parts, errand, invites, now_ms=now_ms)
+        mark.kept = not _end(parts, errand, invites, alone, now_ms=now_ms)
 
 
-def _end(parts: Parts, errand: Errand, invites: list[Invite], *, now_ms: int) -> bool:
-    """True once all of it is over."""
+def _end(parts: Parts, errand: Errand, invites: list[Invite], alone: Callable[[], bool], *, now_ms: int) -> bool:
+    """True once all of it is over, or nothing is to be ended for now."""
     waiting = [one for one in invites if one.state in _OPEN]
     settled = [_call_off(parts, one, now_ms=now_ms) for one in waiting]  # each of them, not up to the first
     if not all(settled):
         parts.errands.touch(errand.id, ErrandState.TAKEN, due=_IN_FLIGHT_S)
         return False
+    if not alone():
+        parts.errands.touch(errand.id, ErrandState.TAKEN, due=_IN_FLIGHT_S)
+        return True
     _close_channel(parts, errand)
     close_conversation(parts, errand.conversation_sid)
     for other in parts.errands.of_anchor(errand.channel_sid):  # a park has nothing left to wait for
@@ -50,7 +62,8 @@ def _end(parts: Parts, errand: Errand, invites: list[Invite], *, now_ms: int) ->
 
 
 def _call_off(parts: Parts, invite: Invite, *, now_ms: int) -> bool:
-    """True once nothing of the invite is in flight: canceled, or accepted (then closing the channel ends it)."""
+    """True once nothing of the invite is in flight: canceled, or accepted (then closing the channel ends it, if it is
+    to be closed under whoever attends)."""
     try:
         cancel(parts, invite, now_ms=now_ms)
     except ConflictError:

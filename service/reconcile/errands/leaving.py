@@ -6,6 +6,7 @@ a customer left alone that way, and asks for somebody else.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from service.errors import InvalidFieldsError, TwilioRefusedError
 from service.flex.gateway import Participant
@@ -47,12 +48,12 @@ def leave(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
     people = agents_on(parts, errand)
     seats = [one for one in people if _is_meant(errand, one) and not has_gone(parts, one)]
     person = seats[0] if seats else None
-    staying = [one for one in people if not _is_meant(errand, one) and not _on_their_way_out(one, invites)]
+    staying = _staying(errand, people, invites)
     if person is None and errand.attempt == 0:
         settle(parts, errand, _DONE[errand.kind], reason="was not on the channel")
     elif person is None:  # taken off before we died
         _after(parts, book, errand, None, now_ms=now_ms)
-    elif _attends(parts, staying) or (errand.ask.last is not Last.REFUSE and _is_awaited(parts, invites, person)):
+    elif _attends(parts, staying) or (errand.ask.last is not Last.REFUSE and _is_awaited(parts, invites, people)):
         parts.errands.touch(errand.id, ErrandState.TAKEN, fields={"attempt": str(errand.attempt + 1)})
         for seat in seats:
             note_let_go(parts, seat.task_sid)
@@ -63,34 +64,51 @@ def leave(parts: Parts, book: Rulebook, errand: Errand, *, now_ms: int) -> None:
                 raise
         _after(parts, book, errand, person, now_ms=now_ms)
     elif errand.ask.last is Last.END:
-        end(parts, book, errand, now_ms=now_ms, known=invites)
+        end(parts, book, errand, now_ms=now_ms, known=invites, alone=partial(_is_alone, parts, errand))
     elif errand.ask.last is Last.TRANSFER:
-        hand_over(parts, book, errand, person)
+        hand_over(parts, book, errand, person, people)
     else:
         refuse(parts, errand, _ALONE)
 
 
 def _after(parts: Parts, book: Rulebook, errand: Errand, person: Participant | None, *, now_ms: int) -> None:
     """The agent is off. If the others have gone by themselves meanwhile, somebody else is asked."""
-    left = [one for one in agents_on(parts, errand) if not _is_meant(errand, one)]
+    people = agents_on(parts, errand)
+    left = [one for one in people if not _is_meant(errand, one)]
     invites = invites_of(parts, errand)
-    if _attends(parts, left) or _is_awaited(parts, invites, person):
+    if _attends(parts, left) or _is_awaited(parts, invites, people):
         settle(parts, errand, _DONE[errand.kind])
     elif errand.ask.last is Last.END:
-        end(parts, book, errand, now_ms=now_ms, known=invites)
+        end(parts, book, errand, now_ms=now_ms, known=invites, alone=partial(_is_alone, parts, errand))
     else:
-        hand_over(parts, book, errand, person, alone=True)
+        hand_over(parts, book, errand, person, people, alone=True)
 
 
-def hand_over(parts: Parts, book: Rulebook, errand: Errand, person: Participant | None, *, alone: bool = False) -> None:
+def _is_alone(parts: Parts, errand: Errand) -> bool:
+    """True if still nobody would stay, and nobody has come since that was looked at last."""
+    invites = invites_of(parts, errand)
+    people = agents_on(parts, errand)
+    return not _attends(parts, _staying(errand, people, invites)) and not _is_awaited(parts, invites, people)
+
+
+def hand_over(
+    parts: Parts,
+    book: Rulebook,
+    errand: Errand,
+    person: Participant | None,
+    people: list[Participant],
+    *,
+    alone: bool = False,
+) -> None:
     """Ask somebody else: a cold transfer of the agent, who is let go as its ``release`` says.
 
-    ``alone``: the customer is left alone already, so somebody is asked by the rules even if it cannot be as was wanted.
-    The invite's id is in the errand before the invite is written, so that a second run makes no second one.
+    ``people``: the agents on the channel. ``alone``: the customer is left alone already, so somebody is asked by the
+    rules even if it cannot be as was wanted. The invite's id is in the errand before the invite is written, so that a
+    second run makes no second one.
     """
     invites = invites_of(parts, errand)
     asking = any(one.state is State.REQUESTED and one.id != errand.successor for one in invites)
-    if asking or _is_awaited(parts, invites, person):  # by a transfer or errand of a moment ago: one is enough
+    if asking or _is_awaited(parts, invites, people):  # by a transfer or errand of a moment ago: one is enough
         parts.errands.touch(errand.id, ErrandState.TAKEN, due=_ASKED_AGAIN_S)
         return
     noted = _successor(parts, errand)
@@ -159,6 +177,10 @@ def _is_meant(errand: Errand, person: Participant) -> bool:
     return find_person([person], errand.ask.who) is not None
 
 
+def _staying(errand: Errand, people: list[Participant], invites: list[Invite]) -> list[Participant]:
+    return [one for one in people if not _is_meant(errand, one) and not _on_their_way_out(one, invites)]
+
+
 def _on_their_way_out(person: Participant, invites: list[Invite]) -> bool:
     """True if a cold transfer of theirs has yet to let them go: they are not going to stay."""
     asked = [one.request.origin for one in invites if _lets_go(one)]
@@ -170,19 +192,24 @@ def _lets_go(invite: Invite) -> bool:
 
 
 def _attends(parts: Parts, people: list[Participant]) -> bool:
-    """True if one of them is really at work: who wraps up has hung up already."""
+    """True if one of them is at work: who wraps up has hung up already. A task that is not shown says nothing, and
+    whoever is listed counts as being there.
+    """
     for person in people:
         task = parts.taskrouter.task(person.task_sid) if person.task_sid else None
-        if task is not None and task.status == "assigned":
+        if task is None or (task.live and task.status != "wrapping"):
             return True
     return False
 
 
-def _is_awaited(parts: Parts, invites: list[Invite], person: Participant | None) -> bool:
-    """True if somebody else has been asked and may still come; their invite is judged if they do not."""
+def _is_awaited(parts: Parts, invites: list[Invite], people: list[Participant]) -> bool:
+    """True if somebody who is not among ``people`` has been asked and may still come, or has just come; their invite is
+    judged if they do not.
+    """
+    listed = {person.task_sid for person in people}
     for invite in invites:
-        waits = invite.state is State.PENDING and invite.task_sid != (person.task_sid if person else None)
+        waits = invite.state in (State.PENDING, State.ACCEPTED) and not invite.let_go and invite.task_sid not in listed
         task = parts.taskrouter.task(invite.task_sid) if waits and invite.task_sid else None
-        if task is not None and task.status in ("pending", "reserved"):
+        if task is not None and task.status in ("pending", "reserved", "assigned"):
             return True
     return False
