@@ -190,6 +190,7 @@ class Invite:
     let_go: bool = False  # a transfer of ours has taken this agent off the channel: they did not leave on purpose
     cancel_wanted: bool = False  # an app has called it off; the end of its task is no lapse
     looks: int = 0  # how often its channel was judged without a result
+    hidden_looks: int = 0  # at how many of these, the last in a row, Twilio did not show the channel
     reason: str | None = None  # why it ended, in Twilio's event words
     due_ms: int | None = None
     farewell_sent: bool = False

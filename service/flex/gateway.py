@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from twilio.rest import Client
 
-from service.errors import TwilioRefusedError
+from service.errors import TwilioRefusedError, TwilioUnavailableError
 from service.flex.faults import twilio_faults
 from service.model import Route, conversation_in, is_sid
 
@@ -93,13 +93,19 @@ class Gateway:
                 return None
             raise
 
-    def participants(self, interaction_sid: str, channel_sid: str) -> list[Participant]:
-        """Who is on the channel now; [] if the channel is gone."""
+    def participants(self, interaction_sid: str, channel_sid: str, *, shown: bool = False) -> list[Participant]:
+        """Who is on the channel now; [] if the channel is gone.
+
+        ``shown``: the channel has just been shown, so a list that is not there says nothing of who is on it. Then it
+        raises TwilioUnavailableError.
+        """
         try:
             with twilio_faults("list participants"):
                 listed = self._flex.interaction(interaction_sid).channels(channel_sid).participants.list(limit=1000)
                 return [_participant(one.sid, one.type, one.routing_properties) for one in listed]
         except TwilioRefusedError as error:
+            if error.twilio_status == GONE and shown:
+                raise TwilioUnavailableError("the channel is shown, but not who is on it", retry_after_s=5) from None
             if error.twilio_status == GONE:
                 return []
             raise

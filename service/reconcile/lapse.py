@@ -67,7 +67,9 @@ def _without_channel(parts: Parts, invite: Invite, step: int | None) -> None:
 def _act(parts: Parts, invite: Invite, verdict: Verdict, step: int | None) -> None:
     if verdict.act is Act.LOOK_AGAIN:
         due = SOON_S if verdict.soon else max(SOON_S, parts.pace.look_s)
-        parts.store.touch(invite.id, invite.state, due=due, fields={"looks": str(invite.looks + 1)})
+        hidden = invite.hidden_looks + 1 if verdict.hidden else 0
+        fields = {"looks": str(invite.looks + 1), "hidden_looks": str(hidden)}
+        parts.store.touch(invite.id, invite.state, due=due, fields=fields)
     elif verdict.act is Act.RELEASE:
         _finish(parts, invite, "released", reason=verdict.reason)
     elif verdict.act is Act.NEXT_STEP and step is not None:

@@ -14,6 +14,7 @@ from service.tracking.lifecycle import LIVE
 FEW = 6  # so many tasks are asked for one by one; more of them with one search
 SEARCH_TRIES = 12  # at one look every 5 s: a minute
 SETTLING_LOOKS = 120  # ten minutes
+HIDDEN_LOOKS = 2  # in a row: ten seconds, in which a channel that is not shown may only be late to be shown
 _OVER = frozenset({"completed", "canceled"})
 
 
@@ -22,7 +23,7 @@ def observe(parts: Parts, invite: Invite) -> ChannelLook:
     assert invite.interaction_sid is not None
     assert invite.channel_sid is not None
     status = parts.gateway.channel_status(invite.interaction_sid, invite.channel_sid)
-    people = parts.gateway.participants(invite.interaction_sid, invite.channel_sid) if status else []
+    people = parts.gateway.participants(invite.interaction_sid, invite.channel_sid, shown=True) if status else []
     others = others_of(parts, invite)
     own, live = _tasks(parts, invite, others, people)
     tracked = {other.task_sid for other in others}
@@ -44,6 +45,7 @@ def observe(parts: Parts, invite: Invite) -> ChannelLook:
         left_since=any(_left_since(other, invite) for other in others),
         held_by_asker=not answering and not unsettled and _held_by_asker(invite, people, live),
         parked=_parked(parts, invite) or (talk is not None and is_parked_unknown_to_us(parts, str(sid), talk)),
+        late=invite.hidden_looks < HIDDEN_LOOKS,
         settling=invite.looks < SETTLING_LOOKS,
     )
 

@@ -41,16 +41,23 @@ class ChannelLook:
     left_since: bool = False  # an agent has served this conversation and left it since the lapse
     held_by_asker: bool = False  # nobody but the agent whose transfer came to nothing: they have the customer still
     parked: bool = False  # an errand of ours waits for the customer's next message
+    late: bool = False  # where the channel is not shown: it may be in a moment
     settling: bool = True  # the channel may still be getting into shape; False once that has taken too long
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """An act and the reason for it, in words fit for a log line. ``soon``: look again in seconds, not minutes."""
+    """An act and the reason for it, in words fit for a log line. ``soon``: look again in seconds, not minutes.
+    ``hidden``: because the channel was not shown.
+    """
 
     act: Act
     reason: str
     soon: bool = False
+    hidden: bool = False
+
+
+_LEFT_SINCE = Verdict(Act.RELEASE, "an agent has served and left since")
 
 
 def judge(look: ChannelLook, *, steps_left: bool, on_lapse: str) -> Verdict:
@@ -59,28 +66,32 @@ def judge(look: ChannelLook, *, steps_left: bool, on_lapse: str) -> Verdict:
     ``steps_left``: the rule has a further step for this invite. ``on_lapse``: "close" or "leave", from the rule.
     """
     return (
-        _ended(look)
+        _ended(look, on_lapse=on_lapse)
         or _own_task(look)
         or _held(look, steps_left=steps_left)
         or _followed_elsewhere(look)
         or _not_now(look)
         or (Verdict(Act.NEXT_STEP, "the rule has another step") if steps_left else None)
-        or (Verdict(Act.RELEASE, "it is parked") if look.parked else None)
-        or (Verdict(Act.RELEASE, "the rule leaves it open") if on_lapse == "leave" else None)
+        or _left_open(look, on_lapse=on_lapse)
         or Verdict(Act.CLOSE, "no agent and no live task")
     )
 
 
-def _ended(look: ChannelLook) -> Verdict | None:
+def _ended(look: ChannelLook, *, on_lapse: str) -> Verdict | None:
     if look.channel_status not in (None, "closed"):
         return None
     if look.channel_status is None and (look.live_tasks or look.own_task in LIVE_STATUSES):
-        return Verdict(Act.LOOK_AGAIN, "the channel is not shown, but a task of it is alive")
+        return Verdict(Act.LOOK_AGAIN, "the channel is not shown, but a task of it is alive", hidden=True)
     if look.conversation_state in (None, "closed"):
         return Verdict(Act.SETTLE, "channel and conversation are closed")
     if look.other_invites:  # the conversation has been brought into Flex anew, on another channel
         return Verdict(Act.RELEASE, "another invite is open")
-    return Verdict(Act.CLOSE_CONVERSATION, "the channel is over, its conversation is not")
+    over = Verdict(Act.CLOSE_CONVERSATION, "the channel is over, its conversation is not")
+    if look.channel_status == "closed":
+        return over
+    if look.late:
+        return Verdict(Act.LOOK_AGAIN, "the channel is not shown, its conversation is", soon=True, hidden=True)
+    return (_LEFT_SINCE if look.left_since else None) or _left_open(look, on_lapse=on_lapse) or over
 
 
 def _own_task(look: ChannelLook) -> Verdict | None:
@@ -107,12 +118,18 @@ def _followed_elsewhere(look: ChannelLook) -> Verdict | None:
     if look.channel_status in LEFT_ON_PURPOSE:
         return Verdict(Act.RELEASE, f"the channel is {look.channel_status}")
     if look.left_since:
-        return Verdict(Act.RELEASE, "an agent has served and left since")
+        return _LEFT_SINCE
     if look.live_tasks:
         return Verdict(Act.RELEASE, "another task is alive")
     if look.other_invites:
         return Verdict(Act.RELEASE, "another invite is open")
     return None
+
+
+def _left_open(look: ChannelLook, *, on_lapse: str) -> Verdict | None:
+    if look.parked:
+        return Verdict(Act.RELEASE, "it is parked")
+    return Verdict(Act.RELEASE, "the rule leaves it open") if on_lapse == "leave" else None
 
 
 def _not_now(look: ChannelLook) -> Verdict | None:

@@ -41,7 +41,8 @@ RECORD_VERSION = "3"
 _ID = re.compile(r"iv_([0-9]{2})_([0-9a-z]{32,33})")
 _TEXTS = ("interaction_sid", "channel_sid", "conversation_sid", "invite_sid", "task_sid", "worker_sid",
           "predecessor", "successor", "reason", "asked_by", "trouble")  # fmt: skip
-_NUMBERS = ("step", "attempt", "sent_at_ms", "created_at_ms", "ladder_at_ms", "ended_at_ms", "looks")
+_NUMBERS = ("step", "attempt", "sent_at_ms", "created_at_ms", "ladder_at_ms", "ended_at_ms", "looks",
+            "hidden_looks")  # fmt: skip
 _FLAGS = ("farewell_sent", "old_agent_gone", "cancel_wanted", "let_go")
 
 

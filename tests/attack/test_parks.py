@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import redis
 import requests
 
@@ -342,7 +343,8 @@ def test_park_and_transfer_at_once(world: World) -> None:
     assert len(live_tasks(world, first)) == 1
 
 
-def test_lapsed_transfer_beside_a_park_leaves_it_parked(world: World) -> None:
+@pytest.mark.parametrize("hidden", [False, True], ids=["shown", "not shown for a moment"])
+def test_lapsed_transfer_beside_a_park_leaves_it_parked(world: World, hidden: bool) -> None:
     first = served(world)
     world.fault("POST */Participants/UT*", delay_s=1.5, when="before", times=1)
     answers: list[Answer] = []
@@ -355,6 +357,8 @@ def test_lapsed_transfer_beside_a_park_leaves_it_parked(world: World) -> None:
     world.turn()
     world.agent("bob", "decline")
     world.advance(90_000)
+    if hidden:
+        world.fault(f"GET */Channels/UO{'?' * 32}", status=404, times=1)
     world.turn_until(moved["id"], "released", "closed")
     assert state(world, first) == "active"
     write(world, first)

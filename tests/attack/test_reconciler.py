@@ -220,6 +220,38 @@ def test_vanished_channel_is_settled(world: World) -> None:
     assert world.conversation(conversation)["state"] == "closed"
 
 
+@pytest.mark.parametrize("hidden", [f"GET */Channels/UO{'?' * 32}", "GET */Participants*"], ids=["channel", "people"])
+def test_supervisor_whose_channel_is_not_shown_for_a_moment_is_not_hung_up_on(world: World, hidden: str) -> None:
+    """However often they were seen there before."""
+    conversation = world.customer()["conversation_sid"]
+    invite = world.escalate(conversation)
+    channel = f"{world.sandbox.base_url}/v1/Interactions/{invite['interaction_sid']}/Channels/{invite['channel_sid']}"
+    login = (world.info["account_sid"], world.info["auth_token"])
+    boss = {"Type": "supervisor", "MediaProperties": "{}"}
+    assert requests.post(f"{channel}/Participants", boss, auth=login, timeout=5).ok
+    world.advance(DAY_S)
+    world.await_state(invite["id"], "lapsed")
+    for _ in range(3):
+        due_now(world, invite["id"])
+        world.turn()
+    world.fault(hidden, status=404, times=1)
+    due_now(world, invite["id"])
+    world.turn()
+    assert world.conversation(conversation)["state"] == "active"
+
+
+def test_what_its_rule_leaves_open_is_not_closed_for_a_404(world: World) -> None:
+    conversation = world.customer()["conversation_sid"]
+    invite = world.escalate(conversation, attributes={"topic": "leave"})
+    world.advance(DAY_S)
+    world.await_state(invite["id"], "lapsed")
+    world.fault("GET /v1/Interactions/*", status=404)
+    for _ in range(3):
+        due_now(world, invite["id"]) if world.invite(invite["id"])["state"] == "lapsed" else None
+        world.turn()
+    assert (world.invite(invite["id"])["state"], world.conversation(conversation)["state"]) == ("released", "active")
+
+
 def test_channel_404_does_not_close_under_agent(world: World) -> None:
     """A 404 for a channel that is there, with an agent on it whose record is over: what is done without a look?"""
     conversation = world.customer()["conversation_sid"]

@@ -45,6 +45,11 @@ def act(look: ChannelLook, *, steps_left: bool = False, on_lapse: str = "close")
         (ChannelLook("closed", None), Act.SETTLE),
         (ChannelLook("closed", "active"), Act.CLOSE_CONVERSATION),
         (ChannelLook(None, "active"), Act.CLOSE_CONVERSATION),
+        (ChannelLook(None, "active", late=True), Act.LOOK_AGAIN),
+        (ChannelLook(None, "active", late=True, other_invites=1), Act.RELEASE),
+        (ChannelLook(None, "active", parked=True), Act.RELEASE),
+        (ChannelLook(None, "active", left_since=True), Act.RELEASE),
+        (ChannelLook("closed", "active", late=True), Act.CLOSE_CONVERSATION),
         (ChannelLook("closed", "active", other_invites=1), Act.RELEASE),
     ],
     ids=lambda value: value.name if isinstance(value, Act) else "",
@@ -81,6 +86,7 @@ def test_asker_with_a_task_that_lives_waits() -> None:
 
 def test_rule_may_leave_it_open() -> None:
     assert act(ALONE, on_lapse="leave") is Act.RELEASE
+    assert act(replace(ALONE, channel_status=None), on_lapse="leave") is Act.RELEASE
 
 
 LOOKS = st.builds(
@@ -92,6 +98,7 @@ LOOKS = st.builds(
     live_tasks=st.lists(st.just(sid("WT", 2)), max_size=1).map(tuple),
     other_invites=st.integers(0, 2),
     parked=st.booleans(),
+    late=st.booleans(),
     settling=st.booleans(),
 )
 

@@ -61,7 +61,7 @@ def agents_on(parts: Parts, errand: Errand) -> list[Participant]:
     """The agents whom Twilio shows on the channel now. Raises Gone if the channel is over."""
     if is_over(parts, errand):
         raise Gone
-    people = parts.gateway.participants(errand.interaction_sid, errand.channel_sid)
+    people = parts.gateway.participants(errand.interaction_sid, errand.channel_sid, shown=True)
     return [person for person in people if person.type == "agent"]
 
 
