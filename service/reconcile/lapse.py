@@ -28,6 +28,9 @@ def judge_channel(parts: Parts, book: Rulebook, invite: Invite, *, now_ms: int) 
         fields = {"reason": "canceled by request"}
         if parts.store.move(invite.id, "canceled", due=0, guard=NO_SUCCESSOR, fields=fields).word != "guarded":
             return
+    if invite.state is State.LAPSED and invite.successor and parts.store.get(invite.successor) is not None:
+        _finish(parts, invite, "superseded", reason="next step")  # all but this was done before
+        return
     step = book.next_step(invite, invite.step + 1, now_ms=now_ms) if has_step(invite) else None
     if invite.interaction_sid is None or invite.channel_sid is None:
         _without_channel(parts, invite, step)

@@ -30,7 +30,8 @@ def observe(parts: Parts, invite: Invite) -> ChannelLook:
     followed = [task for task in live if task.sid in tracked or _follow(parts, task)]
     sid = invite.conversation_sid
     talk = parts.conversations.fetch(sid) if sid else None
-    answering = sum(_answers_for(other, invite) for other in others)
+    known = {invite.id, *(other.id for other in others)}
+    answering = sum(_answers_for(other, invite) for other in others if other.successor not in known)
     unsettled = sum(_is_stale(other, live) for other in others)
     return ChannelLook(
         channel_status=status,
@@ -109,7 +110,8 @@ def _parked(parts: Parts, invite: Invite) -> bool:
 def _answers_for(other: Invite, invite: Invite) -> bool:
     """True if the other record will look after the conversation. Of two that both have further steps, one goes on.
 
-    One with a task answers for it as long as that is alive, and is counted with it.
+    One with a task answers for it as long as that is alive, and is counted with it. One whose next step is there has
+    handed the conversation to that: if the two left it to each other, nobody would be asked any more.
     """
     if other.state is State.REQUESTED:
         return True

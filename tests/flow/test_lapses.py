@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from service.model import Route
+from service.errors import StoreUnavailableError
+from service.model import Route, State
 from tests.flow.world import World
 
 DAY_S = 90_000
@@ -164,6 +165,32 @@ def test_next_step_is_a_new_invite(world: World) -> None:
     world.advance(DAY_S)
     world.turn_until(second["id"], "closed")
     assert world.judge()["orphaned"] == []
+
+
+def test_next_step_answers_for_the_customer_before_the_last_one_is_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process dies, or the store is gone, between the two: neither may leave the customer to the other."""
+    conversation = world.customer()["conversation_sid"]
+    first = world.escalate(conversation, attributes={"topic": "ladder"})
+    world.advance(120)
+    with monkeypatch.context() as patch:
+        patch.setattr("service.reconcile.lapse._finish", _gone)
+        world.turn_while(lambda: not world.invite(first["id"])["successor"])
+    store = world.reconciler.parts.store
+    store.touch(str(first["id"]), State.LAPSED, due=3600)
+    second = world.turn_until(world.invite(first["id"])["successor"], "pending")
+    world.advance(DAY_S)
+    world.turn_until(second["id"], "closed")
+    assert world.judge()["orphaned"] == []
+    calls = len(world.calls(""))
+    store.touch(str(first["id"]), State.LAPSED, due=0)
+    world.turn_until(first["id"], "superseded")
+    assert len(world.calls("")) == calls, "its successor is there: nothing is left to be looked at"
+
+
+def _gone(*_: object, **__: object) -> None:
+    raise StoreUnavailableError("gone")
 
 
 def test_foreign_flex_task_is_adopted_and_rescued(world: World) -> None:
