@@ -1,9 +1,10 @@
 """Opening hours: whether a calendar is open at a moment, and when it opens next. Pure; the moment is handed in.
 
 Spans are read off the wall clock of the calendar's zone. Where that clock is put back, the hour that comes twice
-belongs to a span both times; where it is put forward, a span that begins in the hour that is left out begins when the
-clock jumps. A span over midnight belongs to the day on which it begins: closing that day closes it, closing the next
-day does not. A single date goes before a public holiday, and that before the week.
+belongs to a span both times, and to one that ends where this hour begins not at all; where it is put forward, a span
+that begins in the hour that is left out begins when the clock jumps. A span over midnight belongs to the day on which
+it begins: closing that day closes it, closing the next day does not. A single date goes before a public holiday, and
+that before the week.
 """
 
 from collections.abc import Iterator, Mapping
@@ -66,7 +67,7 @@ class Calendar:
 
     def _moments(self, day: date) -> Iterator[tuple[datetime, datetime]]:
         for span in self.spans_on(day):
-            yield _moment(day, span.start_min, self.zone, fold=0), _moment(day, span.end_min, self.zone, fold=1)
+            yield _moment(day, span.start_min, self.zone, fold=0), _end(day, span.end_min, self.zone)
 
     @property
     def opens_weekly(self) -> bool:
@@ -78,6 +79,12 @@ class Calendar:
         ]
         around = [*spans, *((start - WEEK_MIN, end - WEEK_MIN) for start, end in spans)]
         return any(not any(other < start <= end for other, end in around) for start, _ in spans)
+
+
+def _end(day: date, minute: int, zone: ZoneInfo) -> datetime:
+    """When a span is over: the first time that the clock shows its end, unless the span's last minute comes twice."""
+    first, second = (_moment(day, minute - 1, zone, fold=fold) for fold in (0, 1))
+    return _moment(day, minute, zone, fold=int(first != second))
 
 
 def _moment(day: date, minute: int, zone: ZoneInfo, *, fold: int) -> datetime:

@@ -87,6 +87,25 @@ def test_clock_change_moves_no_span(span: Span, moment: str, is_open: bool) -> N
     assert calendar(span).is_open(at(moment)) is is_open
 
 
+# Berlin goes back at 01:00 UTC on the same day: 02:00 to 03:00 comes twice.
+ENDS_AT_THE_CHANGE = {
+    "over-midnight-before": (LONDON, Span(18 * 60, 25 * 60), "2026-10-24T23:59:00+00:00", True),
+    "over-midnight-at-the-end": (LONDON, Span(18 * 60, 25 * 60), "2026-10-25T00:00:00+00:00", False),
+    "over-midnight-in-the-first-hour": (LONDON, Span(18 * 60, 25 * 60), "2026-10-25T00:30:00+00:00", False),
+    "same-day-before": (BERLIN, Span(0, 120), "2026-10-24T23:59:00+00:00", True),
+    "same-day-in-the-first-hour": (BERLIN, Span(0, 120), "2026-10-25T00:30:00+00:00", False),
+    "a-minute-into-the-second-hour": (BERLIN, Span(0, 121), "2026-10-25T01:00:00+00:00", True),
+    "whole-second-hour": (BERLIN, Span(0, 180), "2026-10-25T01:59:00+00:00", True),
+}
+
+
+@pytest.mark.parametrize(("zone", "span", "moment", "is_open"), ENDS_AT_THE_CHANGE.values(), ids=ENDS_AT_THE_CHANGE)
+def test_span_that_ends_where_the_clock_goes_back_lasts_no_longer(
+    zone: ZoneInfo, span: Span, moment: str, is_open: bool
+) -> None:
+    assert calendar(span, zone=zone).is_open(at(moment)) is is_open
+
+
 OPENINGS = {
     "later-today": ("2026-11-24T07:00:00+00:00", "2026-11-24T08:00:00+00:00"),
     "after-lunch": ("2026-11-24T12:00:00+00:00", "2026-11-24T13:00:00+00:00"),
