@@ -69,9 +69,7 @@ def _written(step: Step) -> str:
         "queue": step.queue.text if step.queue else "",
         "workflow": step.workflow.text,
     }
-    unless = f", unless {' '.join(step.skip_if.split())}" if step.skip_if else ""
-    again = f", asked again every {step.recheck_s} s" if step.recheck_s is not None else ""
-    return _line(parts, step.priority, step.timeout_s) + unless + again
+    return _line(parts, step)
 
 
 def _resolved(route: Route) -> str:
@@ -80,11 +78,13 @@ def _resolved(route: Route) -> str:
         "queue": f"{route.queue} ({route.queue_sid})" if route.queue_sid else "",
         "workflow": f"{route.workflow} ({route.workflow_sid})",
     }
-    return _line(parts, route.priority, route.timeout_s)
+    return _line(parts, route)
 
 
-def _line(parts: Mapping[str, str], priority: int | None, timeout_s: int | None) -> str:
+def _line(parts: Mapping[str, str], step: Step | Route) -> str:
     named = [f"{what} {name}" for what, name in parts.items() if name]
-    named += [f"priority {priority}"] if priority is not None else []
-    named += [f"for {timeout_s} s at most"] if timeout_s is not None else []
+    named += [f"priority {step.priority}"] if step.priority is not None else []
+    named += [f"for {step.timeout_s} s at most"] if step.timeout_s is not None else []
+    named += [f"unless {' '.join(step.skip_if.split())}"] if step.skip_if else []
+    named += [f"asked again every {step.recheck_s} s"] if step.recheck_s is not None else []
     return ", ".join(named)

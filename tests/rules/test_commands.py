@@ -260,3 +260,10 @@ def test_schema_offers_the_workspaces_names() -> None:
     assert named["$defs"]["RouteShape"]["properties"]["worker"]["examples"] == sorted(SEED.workers)
     assert named["$defs"]["RouteShape"]["properties"]["task_channel"]["examples"] == sorted(SEED.task_channels)
     assert named["$defs"]["RouteShape"]["properties"]["workflow"]["examples"] == sorted(SEED.workflows)
+
+
+def test_explanation_with_names_tells_when_a_step_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(LADDER)
+    _, text = explain_text(path, "{}", directory=Directory({"w": "WW1", "x": "WW2"}))
+    assert "    2. workflow x (WW2), unless attributes.a == 1, asked again every 60 s" in text.splitlines()
