@@ -16,6 +16,7 @@ from service.rules.shape import MAX_SPANS, SPANS
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+DATE = re.compile(r"\d{4}-\d\d-\d\d")  # one spelling a day: another would silently go before the first
 SPAN = re.compile(r"(\d{1,2}):(\d{2}) ?[-–] ?(\d{1,2}):(\d{2})")
 CLOSED = "closed"
 
@@ -94,10 +95,17 @@ def _dates(tree: Tree, source: Source, found: list[Fault]) -> Mapping[date, tupl
     for key, place in tree.keys.items():
         spans = _spans(tree.children[key], source, found)
         try:
-            dates[date.fromisoformat(key)] = spans
+            dates[_date(key)] = spans
         except ValueError:
             found.append(source.fault(place, "a date is a day that exists, written 2026-12-24"))
     return dates
+
+
+def _date(text: str) -> date:
+    """The day. Raises ValueError."""
+    if not DATE.fullmatch(text):
+        raise ValueError(text)
+    return date.fromisoformat(text)
 
 
 def _spans(tree: Tree, source: Source, found: list[Fault]) -> tuple[Span, ...]:

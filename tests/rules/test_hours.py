@@ -70,6 +70,14 @@ FAULTY = {
         "overlaps another one",
     ),
     "date-unknown": ("calendars: {a: {timezone: UTC, dates: {2026-02-30: closed}}}", 3, 40, "a day that exists"),
+    "date-without-dashes": ("calendars: {a: {timezone: UTC, dates: {20261224: closed}}}", 3, 40, "written 2026-12-24"),
+    "date-by-its-week": ("calendars: {a: {timezone: UTC, dates: {2026-W52-4: closed}}}", 3, 40, "written 2026-12-24"),
+    "date-twice-in-other-words": (
+        "calendars: {a: {timezone: UTC, dates: {2026-12-24: closed, 20261224: '08:00-10:00'}}}",
+        3,
+        60,
+        "written 2026-12-24",
+    ),
     "holidays-text": ("calendars: {a: {timezone: UTC, holidays: GB}}", 3, 42, "holidays must be a country"),
     "country-missing": ("calendars: {a: {timezone: UTC, holidays: {}}}", 3, 42, "country is missing"),
     "named-unknown": (
