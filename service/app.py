@@ -238,7 +238,7 @@ def _check_use_of_aliases(book: Rulebook) -> None:
 def _names_now(settings: Settings) -> Directory | None:
     """The workspace's names, asked over connections that are closed again.
 
-    If Twilio and the store are both away, names in the rules cannot be checked; the service starts all the same,
+    If Twilio and the store are both away, names in the rules cannot be checked yet; the service starts all the same,
     because events and open invites need it, and /readyz says what is missing.
     """
     parts = parts_of(settings, lease_s=WEB_LEASE_S)
@@ -251,8 +251,9 @@ def _names_now(settings: Settings) -> Directory | None:
         parts.store.close()
 
 
-def _unknown_names(ruleset: RuleSet, names: Names) -> tuple[Fault, ...]:
-    return unresolved(ruleset, names.known) if names.known else ()
+def _unknown_names(ruleset: RuleSet, names: Names) -> tuple[Fault, ...] | None:
+    """Names in the rules that the workspace does not have; None while its own are unknown."""
+    return unresolved(ruleset, names.known) if names.known else None
 
 
 def _now_ms() -> int:

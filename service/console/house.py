@@ -125,8 +125,8 @@ def _rules(house: House) -> Iterator[Finding]:
     if not house.rules_loaded:
         yield Finding(TROUBLE, "No rules could be loaded: requests are refused.", house.rules_fault)
     elif house.rules_fault:
-        hint = f"The last good rules go on deciding. {house.rules_fault}"
-        yield Finding(BUSY, "The rules file was changed and cannot be used.", hint)
+        hint = f"The rules in force go on deciding. {house.rules_fault}"
+        yield Finding(BUSY, "The rules file as it is now cannot be used.", hint)
 
 
 def _slow(counted: Counted) -> Iterator[Finding]:

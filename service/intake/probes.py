@@ -30,7 +30,7 @@ def _rules(desk: Desk) -> str:
         return "ok"
     first = fault.faults[0]
     place = f"{first.file}:{first.line}:{first.column}"
-    return f"the file was changed and cannot be used, the rules before it serve on: {place}"
+    return f"the file as it is now cannot be used, the rules in force serve on: {place}"
 
 
 def _store(desk: Desk) -> str:

@@ -18,7 +18,7 @@ from service.rules.ruleset import RuleSet
 
 MAX_BYTES = 1_000_000
 
-Check = Callable[[RuleSet], tuple[Fault, ...]]
+Check = Callable[[RuleSet], tuple[Fault, ...] | None]
 
 
 def read_rules(path: Path) -> RuleSet:
@@ -64,13 +64,15 @@ class RulesFile:
     """The rules in force. ``load`` once at the start, then call ``refresh`` as often as you like, from any thread.
 
     ``check`` may find faults that need more than the file, such as names a workspace does not have; rules with such
-    faults are not taken up either. ``fault`` is why the file as it is now is not in force, None while it is.
+    faults are not taken up either. Where it answers None, it could not look: the rules are taken up, checked at later
+    looks, and stay whatever comes of it. ``fault`` is what is wrong with the file as it is now, None while nothing is.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, check: Check | None = None, every_ms: int = 5000) -> None:
         self.path = Path(path)
         self.fault: RulesError | None = None
-        self._check = check
+        self._check: Check = check or (lambda _: ())
+        self._passed = True  # whether the rules in force have been checked, and nothing found
         self._every_ms = every_ms
         self._loaded: Loaded | None = None
         self._next_ms = 0
@@ -118,7 +120,7 @@ class RulesFile:
         try:
             self._next_ms = now_ms + self._every_ms
             changed = self._stamp_now() != self._stamp
-            return (changed or self.fault is not None) and self._take_up(now_ms)
+            return (changed or self.fault is not None or not self._passed) and self._take_up(now_ms)
         finally:
             self._refreshing.release()
 
@@ -135,10 +137,10 @@ class RulesFile:
             content = _content(self.path)
             digest = hashlib.sha256(content).hexdigest()
             if digest == self._digest:
-                self.fault = None
+                self._check_in_force()
                 return False
             ruleset = parse_rules(_text(self.path, content), file=self.path.name)
-            faults = self._check(ruleset) if self._check else ()
+            faults = self._check(ruleset)
             if faults:
                 raise RulesError(faults)
             ruleset.first(NOTHING)  # compiles the conditions here and not during the next request
@@ -148,4 +150,11 @@ class RulesFile:
             self.fault = error
             return False
         self._loaded, self._digest, self.fault = Loaded(ruleset, now_ms), digest, None
+        self._passed = faults is not None
         return True
+
+    def _check_in_force(self) -> None:
+        """Where the rules in force have not passed yet: a name may be missing in them, or be there by now."""
+        faults = () if self._passed else self._check(self.current)
+        self._passed = faults == ()
+        self.fault = RulesError(faults) if faults else None

@@ -37,7 +37,7 @@ CASES = {
     "not caught up": (House(counted(caught_s=600)), TROUBLE, "Twilio's events were last read 10 min ago."),
     "slower catch-up": (House(counted(caught_s=600), catch_up_every_s=300), QUIET, "All is quiet"),
     "Twilio away": (House(counted(), twilio_fault="no connection"), TROUBLE, "Twilio does not answer us."),
-    "rules broken": (House(counted(), rules_fault="1 fault"), BUSY, "The rules file was changed"),
+    "rules broken": (House(counted(), rules_fault="1 fault"), BUSY, "The rules file as it is now"),
     "no rules": (House(counted(), rules_loaded=False), TROUBLE, "No rules could be loaded"),
     "creates hang": (House(counted(requested=(4, 90))), TROUBLE, "4 invites not made at Twilio yet"),
     "judgement waits": (House(counted(due=1, lapsed=(2, 400))), BUSY, "2 conversations may be without anybody"),

@@ -9,7 +9,9 @@ import pytest
 import redis
 import requests
 
+from service.app import create_reconciler
 from service.errors import ConfigurationError
+from service.reconcile.readings import refresh_rules
 from service.rules.commands import lint_text
 from service.rules.resolve import Directory
 from service.tracking.embedded import EmbeddedStore
@@ -55,6 +57,16 @@ def test_hundred_reloads_fail_no_request(world: World, rules_file: Path) -> None
     assert all(rule[1:].isdigit() and (int(rule[1:]) % 10 or rule == "r0") for rule in seen)
     assert book.rules.fault is not None
     assert "rules.yaml:2" in world.get("../readyz").json["checks"]["rules"]  # type: ignore[index]
+
+
+def test_names_unknown_at_the_start_are_checked_once_they_are_known(world: World, rules_file: Path) -> None:
+    rules_file.write_text("version: 1\nvia: transfers\ndefault: {queue: nowhere}\n")
+    book = create_reconciler(world.settings).book  # it starts without names
+    assert book.rules.fault is None
+    book.names.fresh()
+    refresh_rules(book, time.time_ns() // 1_000_000 + 10_000)
+    assert "the workspace has no queue 'nowhere'" in str(book.rules.fault)
+    assert book.current is not None
 
 
 ALIASES = "version: 1\nqueues: {invoices: billing}\n"

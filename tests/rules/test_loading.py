@@ -172,6 +172,60 @@ def test_rules_are_taken_up_once_the_check_passes(path: Path) -> None:
     assert (workflow(rules), rules.fault) == ("everyone", None)
 
 
+class Workspace:
+    """What a check compares with: not to be had at first, then with a queue of that name or without."""
+
+    def __init__(self) -> None:
+        self.answer: tuple[Fault, ...] | None = None
+        self.asked = 0
+
+    def check(self, _: RuleSet) -> tuple[Fault, ...] | None:
+        self.asked += 1
+        return self.answer
+
+
+NO_QUEUE = (Fault("rules.yaml", 1, 1, "no such queue"),)
+
+
+def test_rules_that_could_not_be_checked_are_checked_later_and_stay(path: Path) -> None:
+    workspace = Workspace()
+    rules = RulesFile(path, check=workspace.check, every_ms=1000)
+    rules.load(now_ms=5)
+    assert (rules.refresh(2000), rules.fault) == (False, None)
+    workspace.answer = NO_QUEUE
+    for now_ms in (4000, 6000):
+        assert rules.refresh(now_ms) is False
+        assert rules.fault is not None
+        assert rules.fault.faults == NO_QUEUE
+    assert (workflow(rules), rules.loaded_at_ms) == ("everyone", 5)
+
+
+def test_fault_of_rules_in_force_goes_with_its_cause(path: Path) -> None:
+    workspace = Workspace()
+    rules = RulesFile(path, check=workspace.check, every_ms=1000)
+    rules.load(now_ms=5)
+    workspace.answer = NO_QUEUE
+    rules.refresh(2000)
+    workspace.answer = ()
+    assert (rules.refresh(4000), rules.fault) == (False, None)
+    asked = workspace.asked
+    rules.refresh(6000)
+    assert workspace.asked == asked
+
+
+def test_unchecked_rules_give_way_to_a_file_that_passes(path: Path) -> None:
+    workspace = Workspace()
+    rules = RulesFile(path, check=workspace.check, every_ms=1000)
+    rules.load(now_ms=5)
+    change(path, BAD)
+    rules.refresh(2000)
+    workspace.answer = ()
+    change(path, BETTER)
+    assert rules.refresh(4000) is True
+    asked = workspace.asked
+    assert (rules.refresh(6000), rules.fault, workspace.asked) == (False, None, asked)
+
+
 def test_refresh_never_waits_for_another(path: Path) -> None:
     entered, leave = threading.Event(), threading.Event()
 
