@@ -5,9 +5,12 @@ import re
 from collections.abc import Iterable, Mapping
 
 from service.model import Invite, Route
-from service.rules.carried import attributes_of, laid_over
+from service.rules.carried import FLEX_ROOM, MOST_CHARACTERS, attributes_of, laid_over
 
-MOST_CHARACTERS = 4096  # of one task's attributes, white space included: "TaskRouter resource limits"
+FLEX_SIDS_ROOM = 200  # what is left of FLEX_ROOM where an older task's keys of Flex are carried on: three SIDs are 189
+FLEX_KEYS = frozenset(
+    ("conversationSid", "channelType", "taskCreateSource", "direction", "initiatedBy", "customers", "conversations")
+)  # what Flex adds to every task of an interaction, beside its SIDs ("Interactions API")
 
 _OURS = "router_"
 _FLEX_SIDS = re.compile(r"flex[A-Za-z]*Sid")
@@ -51,6 +54,12 @@ def task_attributes(invite: Invite, route: Route, *, present: Iterable[str] = ()
     return {**theirs, **ours}
 
 
+def most_characters(attributes: Mapping[str, object]) -> int:
+    """How large these may be, so that what Flex adds to them has room: a task too large would be refused by Twilio,
+    and each further step of the rule with it."""
+    return MOST_CHARACTERS - (FLEX_SIDS_ROOM if attributes.keys() >= FLEX_KEYS else FLEX_ROOM)
+
+
 def characters(attributes: Mapping[str, object]) -> int:
-    """The size that counts against MOST_CHARACTERS: of the JSON text as TaskRouter gives it back, not escaped."""
+    """The size that counts against ``most_characters``: of the JSON text as TaskRouter gives it back, not escaped."""
     return len(json.dumps(attributes, ensure_ascii=False))

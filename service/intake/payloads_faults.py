@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from service.errors import FieldError
-from service.flex.attributes import MOST_CHARACTERS, characters, without_flex_sids
+from service.flex.attributes import characters, most_characters, without_flex_sids
 from service.intake.payloads_shape import ALLOWED, EscalationBody, IdempotencyKey, OriginBody, TargetBody, TransferBody
 from service.model import SID_PATTERN
 
@@ -125,8 +125,10 @@ def _attribute_faults(attributes: object) -> Iterator[FieldError]:
     for name in attributes:
         if name.startswith(RESERVED):
             yield FieldError(f"attributes.{shown(name)}", f"names that begin with {RESERVED} are reserved")
-    if characters(without_flex_sids(attributes)) > MOST_CHARACTERS:
-        yield FieldError("attributes", f"must be at most {MOST_CHARACTERS} characters of JSON (a limit of TaskRouter)")
+    kept = without_flex_sids(attributes)
+    if characters(kept) > most_characters(kept):
+        limit = f"{most_characters(kept)} characters of JSON (TaskRouter's limit, less what Flex adds)"
+        yield FieldError("attributes", f"must be at most {limit}")
 
 
 def _one_of(field: str, value: object, names: tuple[str, ...]) -> Iterator[FieldError]:

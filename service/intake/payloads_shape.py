@@ -82,7 +82,8 @@ class EscalationBody(Strict):
     attributes: dict[str, Any] | None = Field(
         None,
         description=(
-            "Facts for the rules, copied onto the task: at most 4096 characters of JSON. Names that begin with "
+            "Facts for the rules, copied onto the task: at most 3396 characters of JSON, those of the rule and our own "
+            "(about 330) included; the rest of TaskRouter's 4096 is Flex's. Names that begin with "
             "`router_` are ours and refused; old `flex…Sid` names of another task are left out."
         ),
     )

@@ -1,9 +1,10 @@
 """From a request to an invite that can be made: the decision of the rules, with task channels, checked for size."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from service.errors import FieldError, InvalidFieldsError
-from service.flex.attributes import MOST_CHARACTERS, characters, task_attributes
+from service.flex.attributes import characters, most_characters, task_attributes
 from service.metrics import record
 from service.model import Invite, RoutingRequest, State
 from service.reconcile.rulebook import Decision, Rulebook
@@ -29,8 +30,8 @@ def fitting_decision(book: Rulebook, request: RoutingRequest, *, explained: bool
     decision = replace(decision, plan=replace(decision.plan, steps=steps))
     made = draft(request, decision)
     present = ("WK" + "0" * 32,) if request.origin else ()  # the agent who hands on will be on the task's list
-    longest = max((characters(task_attributes(made, step, present=present)) for step in steps), default=0)
-    if longest > MOST_CHARACTERS:
+    longest = max((task_attributes(made, step, present=present) for step in steps), key=characters, default={})
+    if characters(longest) > most_characters(longest):
         fault = FieldError("attributes", _too_long(longest, request))
         raise InvalidFieldsError("The task's attributes are too large", errors=(fault,))
     return decision
@@ -65,10 +66,11 @@ def draft(
     )
 
 
-def _too_long(found: int, request: RoutingRequest) -> str:
+def _too_long(found: Mapping[str, object], request: RoutingRequest) -> str:
     size = characters(request.carried) if request.carried else 0
     carried = f" and {size} characters carried over from the old task" if size else ""
-    return f"with those of the rule{carried} they make {found} characters of JSON; TaskRouter allows {MOST_CHARACTERS}"
+    made = f"with those of the rule{carried} they make {characters(found)} characters of JSON"
+    return f"{made}; beside what Flex adds TaskRouter allows {most_characters(found)}"
 
 
 def _task_channel(request: RoutingRequest, directory: Directory) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from service.errors import TwilioAmbiguousError, TwilioRefusedError, TwilioUnavailableError
-from service.flex.attributes import MOST_CHARACTERS, characters, task_attributes
+from service.flex.attributes import characters, most_characters, task_attributes
 from service.flex.breaker import HeldBackError
 from service.flex.calls import Kept, kept_calls
 from service.flex.gateway import Made
@@ -247,7 +247,7 @@ def _as_far_as_it_fits(invite: Invite, found: Mapping[str, object]) -> Invite:
     kept = dict(found)
     while True:
         carrying = replace(invite, request=replace(invite.request, carried=kept))
-        longest = max(characters(task_attributes(carrying, step)) for step in invite.plan.steps[invite.step :])
-        if longest <= MOST_CHARACTERS - PRESENT_ROOM or not kept:
+        longest = max((task_attributes(carrying, step) for step in invite.plan.steps[invite.step :]), key=characters)
+        if characters(longest) <= most_characters(longest) - PRESENT_ROOM or not kept:
             return carrying
         del kept[max(kept, key=lambda name: (name not in LINKED, characters({name: kept[name]})))]

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from service.model import RoutingRequest
 
+MOST_CHARACTERS = 4096  # of one task's attributes, white space included: "TaskRouter resource limits"
+FLEX_ROOM = 700  # of them for the keys that Flex adds: 570 to 630 are seen, more where a customer has a long address
 LINKED = ("conversations", "customers")  # the objects by which Flex Insights links the segments of a conversation
 
 

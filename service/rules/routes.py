@@ -1,6 +1,6 @@
 """The routes of a rule into steps: which targets go together, what a queue or worker needs, Twilio's limits.
 
-Twilio lets a task wait 1 to 1,209,600 s and takes attributes of 4,096 characters ("TaskRouter resource limits").
+Twilio lets a task wait 1 to 1,209,600 s ("TaskRouter resource limits"). How large its attributes may be: ``carried``.
 Whether the targets exist in the workspace is for ``resolve`` to say.
 """
 
@@ -8,6 +8,7 @@ import json
 import re
 from decimal import Decimal
 
+from service.rules.carried import FLEX_ROOM, MOST_CHARACTERS
 from service.rules.checking import checked
 from service.rules.conditions import Context, asked_queues, named_activities, read_condition
 from service.rules.document import Tree
@@ -21,7 +22,7 @@ from service.rules.shape import SECONDS, FallenShape, RouteShape, WorkerFact
 MAX_TIMEOUT_S = 1_209_600
 TIMEOUT = (1, MAX_TIMEOUT_S, "1s to 14d (1209600 seconds)")
 RECHECK = (5, 86_400, "5s to 24h (86400 seconds)")  # figures of a queue are kept for 5 s: sooner there is nothing new
-MAX_ATTRIBUTES = 4096
+MAX_ATTRIBUTES = MOST_CHARACTERS - FLEX_ROOM
 RESERVED = ("router_", "flex")  # our own steering attributes, and those Flex writes
 KEY = re.compile(r"\w+(\.\w+)+")
 

@@ -50,7 +50,7 @@ class Switches:
         },
     )
     flex_keys_count: bool = field(
-        default=False, metadata={"about": "the keys that Flex adds count against the 4096 characters of attributes"}
+        default=True, metadata={"about": "the keys that Flex adds count against the 4096 characters of attributes"}
     )
     conversation_close_closes_channel: bool = field(
         default=False, metadata={"about": "closing a Conversation through its own API also closes the Flex channel"}

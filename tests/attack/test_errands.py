@@ -51,7 +51,7 @@ def test_agent_gone_alone_is_replaced_although_attributes_are_too_long(world: Wo
     first = served(world, "bob")
     world.fault("POST */Participants/UT*", delay_s=1.5, when="after", times=1)
     answers: list[Answer] = []
-    more = {"last": "transfer", "attributes": {"note": "x" * 4000}}
+    more = {"last": "transfer", "attributes": {"note": "x" * 3300}}
     thread = threading.Thread(target=lambda: answers.append(leave(world, first, "alice", **more)))
     thread.start()
     while agents(world, first) != ["bob"]:

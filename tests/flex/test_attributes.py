@@ -1,10 +1,18 @@
 """What a task is given to carry: whose word counts, what stays behind, how it is measured."""
 
 import json
+from collections.abc import Iterable
 
 import pytest
 
-from service.flex.attributes import carried_over, characters, task_attributes, without_flex_sids
+from service.flex.attributes import (
+    FLEX_KEYS,
+    carried_over,
+    characters,
+    most_characters,
+    task_attributes,
+    without_flex_sids,
+)
 from service.model import Invite, Kind, Plan, Route, RoutingRequest, State
 from tests.conftest import sid
 
@@ -108,3 +116,12 @@ def test_size_is_that_of_the_plain_text(attributes: dict[str, object], size: int
 
 def test_worker_is_null_and_not_a_word() -> None:
     assert '"router_worker_sid": null' in json.dumps(task_attributes(invite(), ROUTE))
+
+
+SOME = FLEX_KEYS - {"customers"}
+ROOMS = {"new": ((), 3396), "with-some-of-flex": (SOME, 3396), "carried-on": (FLEX_KEYS, 3896)}
+
+
+@pytest.mark.parametrize(("names", "most"), ROOMS.values(), ids=ROOMS)
+def test_room_is_kept_for_what_flex_adds(names: Iterable[str], most: int) -> None:
+    assert most_characters(dict.fromkeys(names)) == most

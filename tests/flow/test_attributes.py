@@ -1,5 +1,6 @@
 """What the old task carried goes on to the new one: seen by agents and rules, never a reason to lose the customer."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -137,6 +138,38 @@ def test_too_much_to_carry_is_told_with_its_size(world: World) -> None:
     assert error["field"] == "attributes"
     assert " characters carried over from the old task they make " in error["message"]
     assert int(error["message"].split(" and ")[1].split()[0]) > 3000
+
+
+def largest(world: World, interaction: bool) -> tuple[str, int]:
+    """A conversation, and how long its note may be: a refusal of one that is too long tells both sizes."""
+    sid = world.customer(interaction=interaction)["conversation_sid"]
+    refused = world.escalate(sid, attributes={"note": "n" * 3300})
+    error = refused.json["errors"][0]  # type: ignore[index]
+    assert (refused.status, error["field"]) == (422, "attributes")
+    found, allowed = (int(part) for part in re.findall(r"\d{4}", error["message"])[:2])
+    return sid, 3300 - (found - allowed)
+
+
+@pytest.mark.parametrize("interaction", [False, True], ids=["first", "known-channel"])
+def test_note_as_long_as_allowed_is_made_and_one_longer_is_refused(world: World, interaction: bool) -> None:
+    sid, most = largest(world, interaction)
+    longer = world.escalate(sid, attributes={"note": "n" * (most + 1)})
+    assert (longer.status, longer.json["errors"][0]["field"]) == (422, "attributes")  # type: ignore[index]
+    made = world.escalate(sid, attributes={"note": "n" * most})
+    assert made.status == 201
+    assert made["task_sid"]
+
+
+def test_largest_note_goes_on_with_a_transfer(world: World) -> None:
+    sid, most = largest(world, interaction=False)
+    first = world.escalate(sid, attributes={"note": "n" * (most - 20)}, channel_type="web")
+    world.agent("alice", "accept")
+    world.await_state(first["id"], "accepted")
+    moved = handed_on(world, first, to={"queue": "billing"})
+    assert moved.status == 201
+    tasks = world.conversation(sid)["tasks"]
+    (found,) = [task["attributes"] for task in tasks if task["sid"] == moved["task_sid"]]
+    assert len(found["note"]) == most - 20
 
 
 def test_old_task_unreadable_at_the_door_is_read_later(world: World) -> None:

@@ -65,7 +65,7 @@ def test_bad_body_names_its_field(untouched: World, body: object, status: int, f
 
 
 def test_attributes_and_ours_must_fit_together(untouched: World) -> None:
-    body = {"conversation_sid": sid("CH", 1), "attributes": {"a": "x" * 4050}}
+    body = {"conversation_sid": sid("CH", 1), "attributes": {"a": "x" * 3350}}
     answer = post(untouched, json.dumps(body))
     assert (answer.status, [error["field"] for error in answer["errors"]]) == (422, ["attributes"])  # type: ignore[attr-defined]
 

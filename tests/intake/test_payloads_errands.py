@@ -99,7 +99,7 @@ def test_old_flex_sids_are_left_out() -> None:
         (PARK, {"same_agent_s": -1}, "same_agent_s", "at least 0"),
         (PARK, {"wake_after_s": 82_801, "channel_type": "whatsapp"}, "wake_after_s", "82800 (23 hours) on WhatsApp"),
         (PARK, {"channel_type": "telegram"}, "channel_type", "'web', 'sms'"),
-        (PARK, {"attributes": {"a": "x" * 4096}}, "attributes", "at most 4096 characters"),
+        (PARK, {"attributes": {"a": "x" * 3396}}, "attributes", "at most 3396 characters"),
         (PARK, {"last": "end"}, "last", "is not known"),
         (WAKE, {"from": {"worker_sid": WK}}, "from", "is not known"),
         (WAKE, {"reason": "a\nb"}, "reason", "one line"),

@@ -175,8 +175,8 @@ def test_malformed_sid_is_refused(name: str, value: object) -> None:
         ("idempotency_key", "é", "visible ASCII"),
         ("attributes", [], "must be an object"),
         ("attributes", "{}", "must be an object"),
-        ("attributes", {"a": "x" * 4096}, "at most 4096 characters"),
-        ("attributes", {"a": "é" * 4096}, "at most 4096 characters"),
+        ("attributes", {"a": "x" * 3396}, "at most 3396 characters"),
+        ("attributes", {"a": "é" * 3396}, "at most 3396 characters"),
     ],
     ids=lambda value: repr(value)[:30],
 )
@@ -193,7 +193,7 @@ def test_values_at_the_limits_are_taken() -> None:
             "conversation_sid": CH,
             "reason": "x" * 200,
             "idempotency_key": "!~" + "x" * 253,
-            "attributes": {"a": "x" * (4096 - len('{"a": ""}'))},
+            "attributes": {"a": "x" * (3396 - len('{"a": ""}'))},
         }
     )
 

@@ -105,8 +105,8 @@ EDGES: dict[str, tuple[str, str]] = {
         whole(route="workflow: w, skip_if: attributes.a == 1, recheck: 86401"),
     ),
     "attributes": (  # a letter counts as one, whatever it is
-        whole(route="workflow: w, attributes: {a: " + "ü" * 4087 + "}"),
-        whole(route="workflow: w, attributes: {a: " + "ü" * 4088 + "}"),
+        whole(route="workflow: w, attributes: {a: " + "ü" * 3387 + "}"),
+        whole(route="workflow: w, attributes: {a: " + "ü" * 3388 + "}"),
     ),
     "name": (
         whole(route=f"workflow: {'w' * 256}"),

@@ -191,10 +191,10 @@ FAULTY = {
         "begin with router_ or flex are reserved",
     ),
     "attributes-too-long": (
-        RULE + "    route: {workflow: w, attributes: {a: " + "x" * 4096 + "}}",
+        RULE + "    route: {workflow: w, attributes: {a: " + "x" * 3396 + "}}",
         6,
         26,
-        "4096 characters",
+        "3396 characters",
     ),
     "fallback-no-list": (RULE + "    route: {workflow: w}\n    fallback: {queue: q}", 7, 15, "fallback must be a list"),
     "fallback-too-long": (

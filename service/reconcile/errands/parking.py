@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from service.errors import InvalidFieldsError, RouterError, TwilioRefusedError
-from service.flex.attributes import MOST_CHARACTERS, characters
+from service.flex.attributes import characters, most_characters
 from service.flex.gateway import Participant
 from service.model import Errand, ErrandState, Invite, Kind, Plan, RoutingRequest, State, Target
 from service.reconcile.attended import find_person, kept_attributes
@@ -80,9 +80,10 @@ def _objection(parts: Parts, errand: Errand, people: list[Participant], person: 
     if open_invite := next((one for one in invites_of(parts, errand) if one.state in waits), None):
         return f"the invite {open_invite.id} is open: cancel it first"
     if errand.attempt == 0 and person.task_sid:
-        size = characters(laid_over(kept_attributes(parts, person.task_sid), errand.ask.attributes))
-        if size > MOST_CHARACTERS - OURS:
-            return f"the task's attributes make {size} characters; at most {MOST_CHARACTERS - OURS} can be kept"
+        kept = laid_over(kept_attributes(parts, person.task_sid), errand.ask.attributes)
+        size, most = characters(kept), most_characters(kept) - OURS
+        if size > most:
+            return f"the task's attributes make {size} characters; at most {most} can be kept"
     return None
 
 
