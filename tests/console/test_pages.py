@@ -12,6 +12,7 @@ import pytest
 from service.reconcile.minutes import note_minute
 from service.tracking.embedded import start_embedded
 from service.tracking.hours import End
+from tests.conftest import sid
 from tests.console.house import Visitor, attended, console_settings, stuck_invite
 from tests.flow.world import Answer, World
 
@@ -55,7 +56,7 @@ def test_story_tells_why_this_rule(operator: Visitor, world: World) -> None:
 
 
 def test_worker_of_several_conversations_lists_them(operator: Visitor, world: World) -> None:
-    worker = world.info["workers"]["alice"]
+    worker = sid("WK", 77)  # whom no other test has met
     store = world.reconciler.parts.store
     sids = [stuck_invite(world, 900 + number, trouble="x") for number in range(2)]
     for one in sids:

@@ -53,7 +53,7 @@ def test_transfer_shows_that_the_agent_keeps_the_customer(world: World) -> None:
     first = served(world)
     moved = transfer(world, first, to={"worker": "bob"})
     assert world.get(f"transfers/{moved['id']}")["outcome"] == "waiting"
-    world.advance(90_000)
+    world.reconciler.parts.taskrouter.cancel_task(str(moved["task_sid"]), "nobody came")
     world.turn_until(moved["id"], "released")
     assert world.get(f"transfers/{moved['id']}")["outcome"] == "kept"
 
