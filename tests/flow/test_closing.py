@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from tests.flow.acts import errand, remove, served
 from tests.flow.world import PATIENCE_S, World
@@ -50,15 +51,28 @@ def test_request_while_it_is_ended_hears_that_it_is_over(world: World) -> None:
     assert world.conversation(str(first["conversation_sid"]))["state"] == "closed"
 
 
+@contextmanager
+def no_hand_free(world: World) -> Iterator[None]:
+    """What is asked for meanwhile is stored, and left to the reconciler."""
+    taken = 0
+    while world.desk.hands.acquire(blocking=False):
+        taken += 1
+    yield
+    world.desk.hands.release(taken)
+
+
 def test_nobody_is_promised_an_agent_between_the_rounds_of_an_end(world: World) -> None:
     """An invite whose create is in doubt is waited for: what came then would be called off in the next round."""
     conversation = str(world.customer(interaction=True)["conversation_sid"])
-    world.turn()
+    world.advance(0)  # until its events have been heard: the channel is known
     world.fault("POST */Invites", status=503, when="before", times=1)
     doubtful = world.escalate(conversation)
     assert doubtful.status == 202
-    ended = errand(world, "end", doubtful)
+    with no_hand_free(world):
+        ended = errand(world, "end", doubtful)
     assert ended["state"] == "taken"
+    world.reconciler.step()  # one round
+    world.reconciler.drain()
     answer = world.escalate(conversation, attributes={"topic": "tax"}, idempotency_key="second")
     assert (answer.status, answer["type"]) == (503, "/problems/closing")
     world.turn_until_errand(ended["id"], "done")
