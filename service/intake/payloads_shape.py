@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from service.flex.attributes import most_characters
 from service.model import ReleaseWord
+from service.rules.carried import MOST_CHARACTERS
 
 MOST_REASON = 200
 MOST_KEY = 255
@@ -82,9 +84,9 @@ class EscalationBody(Strict):
     attributes: dict[str, Any] | None = Field(
         None,
         description=(
-            "Facts for the rules, copied onto the task: at most 3396 characters of JSON, those of the rule and our own "
-            "(about 330) included; the rest of TaskRouter's 4096 is Flex's. Names that begin with "
-            "`router_` are ours and refused; old `flex…Sid` names of another task are left out."
+            f"Facts for the rules, copied onto the task: at most {most_characters({})} characters of JSON, those of "
+            f"the rule and our own included; the rest of TaskRouter's {MOST_CHARACTERS} is Flex's. Names that begin "
+            "with `router_` are ours and refused; old `flex…Sid` names of another task are left out."
         ),
     )
     idempotency_key: IdempotencyKey | None = Field(

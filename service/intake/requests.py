@@ -53,7 +53,7 @@ def take(desk: Desk, request: RoutingRequest, *, caller: Caller, spent_s: float 
     InvalidFieldsError, ConflictError (same key, other body), ForbiddenError (an agent who does not attend),
     TwilioRefusedError, TwilioUnavailableError (before anything was stored), ClosingError or StoreUnavailableError.
     """
-    deadline = time.monotonic() + desk.request_budget_s - spent_s
+    deadline = time.monotonic() + desk.seconds_left(spent_s)
     with _reading(desk, deadline):
         asked = with_carried(desk.parts, request)  # the key and the fingerprint are those of the bare request
         decision = fitting_decision(desk.book, asked)

@@ -5,10 +5,10 @@ import json
 import time
 
 import pytest
-import requests
 
 from service.errors import StoreUnavailableError
 from service.model import Route, State
+from tests.flow.acts import joins
 from tests.flow.world import World
 
 DAY_S = 90_000
@@ -128,11 +128,7 @@ def test_task_that_is_not_shown_yet_is_not_dead(world: World) -> None:
 def test_unknown_participant_does_not_orphan_for_ever(world: World) -> None:
     conversation = world.customer()["conversation_sid"]
     invite = world.escalate(conversation)
-    url = f"{world.sandbox.base_url}/v1/Interactions/{invite['interaction_sid']}/Channels/{invite['channel_sid']}"
-    login = (world.info["account_sid"], world.info["auth_token"])
-    media = json.dumps({"identity": "bot"})
-    made = requests.post(f"{url}/Participants", {"Type": "unknown", "MediaProperties": media}, auth=login, timeout=5)
-    assert made.ok, made.text
+    joins(world, invite, "unknown", json.dumps({"identity": "bot"}))
     world.advance(DAY_S)
     world.await_state(invite["id"], "lapsed")
     for _ in range(50):
@@ -147,14 +143,12 @@ def test_unknown_participant_does_not_orphan_for_ever(world: World) -> None:
 def test_leaving_supervisor_leaves_no_orphan(world: World, kind: str) -> None:
     conversation = world.customer()["conversation_sid"]
     invite = world.escalate(conversation)
-    url = f"{world.sandbox.base_url}/v1/Interactions/{invite['interaction_sid']}/Channels/{invite['channel_sid']}"
-    login = (world.info["account_sid"], world.info["auth_token"])
-    made = requests.post(f"{url}/Participants", {"Type": kind, "MediaProperties": "{}"}, auth=login, timeout=5)
+    somebody = joins(world, invite, kind)
     world.advance(DAY_S)
     world.await_state(invite["id"], "lapsed")
     world.turn()
-    gone = requests.post(f"{url}/Participants/{made.json()['sid']}", {"Status": "closed"}, auth=login, timeout=5)
-    assert gone.ok, gone.text
+    channel = (str(invite["interaction_sid"]), str(invite["channel_sid"]))
+    world.reconciler.parts.gateway.close_participant(*channel, somebody)
     if (found := world.reconciler.parts.store.get(str(invite["id"]))) and found.due_ms:
         due_now(world, invite["id"])
     world.turn()
@@ -169,10 +163,7 @@ def test_supervisor_whom_nobody_relieves_leaves_no_orphan(world: World) -> None:
     first = world.escalate(conversation)
     world.agent("alice", "accept")
     world.await_state(first["id"], "accepted")
-    channel = f"{world.sandbox.base_url}/v1/Interactions/{first['interaction_sid']}/Channels/{first['channel_sid']}"
-    people = f"{channel}/Participants"
-    login = (world.info["account_sid"], world.info["auth_token"])
-    boss = requests.post(people, {"Type": "supervisor", "MediaProperties": "{}"}, auth=login, timeout=5).json()["sid"]
+    boss = joins(world, first)
     asked = {"from": {"participant_sid": boss}, "to": {"queue": "billing"}}
     moved = world.transfer(conversation_sid=conversation, **asked)
     assert moved.status == 201, moved.json
@@ -182,8 +173,10 @@ def test_supervisor_whom_nobody_relieves_leaves_no_orphan(world: World) -> None:
     world.await_state(moved["id"], "lapsed")
     world.turn()
     assert world.conversation(conversation)["state"] == "active"
-    assert requests.post(f"{people}/{boss}", {"Status": "closed"}, auth=login, timeout=5).ok
-    due_now(world, moved["id"]) if world.invite(moved["id"])["state"] == "lapsed" else None
+    channel = (str(first["interaction_sid"]), str(first["channel_sid"]))
+    world.reconciler.parts.gateway.close_participant(*channel, boss)
+    if world.invite(moved["id"])["state"] == "lapsed":
+        due_now(world, moved["id"])
     world.turn()
     world.catch_up()
     world.turn()
@@ -225,10 +218,7 @@ def test_supervisor_whose_channel_is_not_shown_for_a_moment_is_not_hung_up_on(wo
     """However often they were seen there before."""
     conversation = world.customer()["conversation_sid"]
     invite = world.escalate(conversation)
-    channel = f"{world.sandbox.base_url}/v1/Interactions/{invite['interaction_sid']}/Channels/{invite['channel_sid']}"
-    login = (world.info["account_sid"], world.info["auth_token"])
-    boss = {"Type": "supervisor", "MediaProperties": "{}"}
-    assert requests.post(f"{channel}/Participants", boss, auth=login, timeout=5).ok
+    joins(world, invite)
     world.advance(DAY_S)
     world.await_state(invite["id"], "lapsed")
     for _ in range(3):
@@ -247,7 +237,8 @@ def test_what_its_rule_leaves_open_is_not_closed_for_a_404(world: World) -> None
     world.await_state(invite["id"], "lapsed")
     world.fault("GET /v1/Interactions/*", status=404)
     for _ in range(3):
-        due_now(world, invite["id"]) if world.invite(invite["id"])["state"] == "lapsed" else None
+        if world.invite(invite["id"])["state"] == "lapsed":
+            due_now(world, invite["id"])
         world.turn()
     assert (world.invite(invite["id"])["state"], world.conversation(conversation)["state"]) == ("released", "active")
 

@@ -2,15 +2,13 @@
 
 import contextlib
 
-import requests
-
 from service.errors import RouterError
 from service.intake.signatures import FORM, SIGNATURE_HEADER, verify
 from service.model import State
 from service.reconcile.fulfil import send
 from service.tracking.store import Store
 from tests.conftest import sid
-from tests.flow.acts import errand, served, state, transfer
+from tests.flow.acts import errand, joins, served, state, transfer
 from tests.flow.kept import Build
 from tests.flow.test_lapses import terminal
 from tests.flow.world import World, sign
@@ -108,10 +106,7 @@ def test_event_is_answered_without_a_call(world: World) -> None:
 def test_supervisor_without_a_task_is_not_hung_up_on(world: World) -> None:
     conversation = world.customer()["conversation_sid"]
     invite = world.escalate(conversation)
-    channel = f"{world.sandbox.base_url}/v1/Interactions/{invite['interaction_sid']}/Channels/{invite['channel_sid']}"
-    login = (world.info["account_sid"], world.info["auth_token"])
-    form = {"Type": "supervisor", "MediaProperties": "{}"}
-    assert requests.post(f"{channel}/Participants", form, auth=login, timeout=10).ok
+    joins(world, invite)
     world.advance(DAY_S)
     world.await_state(invite["id"], "lapsed")
     world.turn()

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import requests
+
 from tests.flow.world import Answer, World
 
 
@@ -42,6 +44,16 @@ def remove(world: World, first: Answer, worker: str, **more: object) -> Answer:
 def park(world: World, first: Answer, worker: str = "alice", **more: object) -> Answer:
     """An agent parks by the service."""
     return errand(world, "park", first, **{"from": {"worker_sid": sid_of(world, worker)}, **more})
+
+
+def joins(world: World, first: Answer, kind: str = "supervisor", media: str = "{}") -> str:
+    """Somebody without a task comes onto the channel of ``first``: their participant SID."""
+    channel = f"{world.sandbox.base_url}/v1/Interactions/{first['interaction_sid']}/Channels/{first['channel_sid']}"
+    form = {"Type": kind, "MediaProperties": media}
+    login = (world.info["account_sid"], world.info["auth_token"])
+    answer = requests.post(f"{channel}/Participants", form, auth=login, timeout=10)
+    answer.raise_for_status()
+    return str(answer.json()["sid"])
 
 
 def sid_of(world: World, worker: str) -> str:
