@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from service.intake.door import EVENT_BYTES
 from service.intake.keys import parse_keys
 from service.sandbox.server import SandboxOptions
 from service.sandbox.sids import named_sid
@@ -138,3 +139,9 @@ def test_known_secrets_never_guard_accounts(repository: Path, compose: dict[str,
     file = compose["secrets"][secret]["file"]
     assert (repository / default_of(file)).exists()
     assert not (repository / with_account(file)).exists()
+
+
+def test_proxy_passes_bodies_as_large_as_the_service_reads(repository: Path) -> None:
+    config = (repository / "config" / "proxy" / "nginx.conf").read_text()
+    limits = re.findall(r"client_(?:max_body|body_buffer)_size +(\d+)k;", config)
+    assert [int(limit) * 1024 for limit in limits] == [EVENT_BYTES] * 2
